@@ -1,0 +1,26 @@
+"""The kinds of edit, one file a kind: what to do to a node, and the LibCST code that does it."""
+
+from dbos_asyncify.edits.await_call import AddAwait
+from dbos_asyncify.edits.base import Edit, Import
+from dbos_asyncify.edits.brackets import Bracket, anchor
+from dbos_asyncify.edits.loops import AsyncComprehension, AsyncFor, Collect
+from dbos_asyncify.edits.references import ImportName, RenameInString, RenameReference
+from dbos_asyncify.edits.rename_call import RenameCall
+from dbos_asyncify.edits.threads import FromThread, ToThread
+
+__all__ = [
+    "AddAwait",
+    "AsyncComprehension",
+    "AsyncFor",
+    "Bracket",
+    "Collect",
+    "Edit",
+    "FromThread",
+    "Import",
+    "ImportName",
+    "RenameCall",
+    "RenameInString",
+    "RenameReference",
+    "ToThread",
+    "anchor",
+]

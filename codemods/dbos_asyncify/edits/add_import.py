@@ -1,0 +1,92 @@
+"""Where `import asyncio` goes: among the file's imports, in order."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+
+from dbos_asyncify.edits.base import Import
+from dbos_asyncify.edits.regions import first_line
+from dbos_asyncify.source import Source
+
+
+def insertions(source: Source, tree: ast.Module, imports: Iterable[Import]) -> list[tuple[int, str]]:
+    """The lines to add, each with the number of the line that it goes before."""
+    return [_insertion(source, tree, wanted) for wanted in sorted(set(imports), key=lambda wanted: wanted.line)]
+
+
+def _insertion(source: Source, tree: ast.Module, wanted: Import) -> tuple[int, str]:
+    line, newline = wanted.line, source.newline
+    start = _after_prologue(tree)
+    body = tree.body[start:]
+    section = _first_section(source, body)
+    if section and any(_is_standard(statement) for statement in section):
+        for statement in section:
+            if isinstance(statement, ast.ImportFrom) or _sort_key(statement) > wanted.module:
+                return statement.lineno, line + newline
+        return (section[-1].end_lineno or 0) + 1, _after(source, section[-1], line)
+    if section:
+        return section[0].lineno, f"{line}{newline}{newline}"
+    if start:
+        last = tree.body[start - 1]
+        return (last.end_lineno or 0) + 1, _after(source, last, newline + line)
+    if body:
+        return _above_comments(source, first_line(body[0])), f"{line}{newline}{newline}"
+    return len(source.lines) + 1, line + newline
+
+
+def _after_prologue(tree: ast.Module) -> int:
+    """How many statements at the top must stay there: the docstring and `from __future__` imports."""
+    count = 0
+    for index, statement in enumerate(tree.body):
+        docstring = index == 0 and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if docstring and isinstance(statement.value.value, str):  # type: ignore[attr-defined]
+            count = 1
+        elif isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            count = index + 1
+        else:
+            break
+    return count
+
+
+def _first_section(source: Source, body: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
+    """The first run of import statements without a blank line in it, if the code begins with its imports."""
+    section: list[ast.Import | ast.ImportFrom] = []
+    for statement in body:
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            if section or not isinstance(statement, (ast.Expr, ast.Assign, ast.If, ast.Try)):
+                break
+            continue
+        if section and any(not text.strip() for text in source.lines[section[-1].end_lineno : statement.lineno - 1]):
+            break
+        if not source.lines[statement.lineno - 1].startswith(("import", "from")):
+            break
+        section.append(statement)
+    return section
+
+
+def _is_standard(statement: ast.Import | ast.ImportFrom) -> bool:
+    if isinstance(statement, ast.ImportFrom):
+        return not statement.level and (statement.module or "").partition(".")[0] in sys.stdlib_module_names
+    return statement.names[0].name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _sort_key(statement: ast.Import | ast.ImportFrom) -> str:
+    return statement.names[0].name if isinstance(statement, ast.Import) else ""
+
+
+def _after(source: Source, statement: ast.stmt, text: str) -> str:
+    """`text` on lines of its own after `statement`, also where the file ends without a line end."""
+    last = source.lines[(statement.end_lineno or 1) - 1]
+    before = "" if last.endswith(("\n", "\r")) else source.newline
+    return before + text + source.newline
+
+
+def _above_comments(source: Source, line: int) -> int:
+    """The comments that belong to the statement at `line` stay with it; a `#!` or coding line stays on top."""
+    while line > 1 and source.lines[line - 2].lstrip().startswith("#"):
+        line -= 1
+    while line <= 2 and source.lines[line - 1].startswith("#") and ("!" in source.lines[line - 1][:2] or "coding" in source.lines[line - 1]):
+        line += 1
+    return line

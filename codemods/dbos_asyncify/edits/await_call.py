@@ -1,0 +1,33 @@
+"""`f()` -> `await f()`, in parentheses where the place needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import libcst as cst
+
+from dbos_asyncify.edits.base import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class AddAwait(Edit):
+    """Await the call."""
+
+    rank: ClassVar[int] = 3
+
+    def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(node, cst.BaseExpression)
+        lpar, rpar = list(node.lpar), list(node.rpar)
+        if not lpar and binds_tighter(parent, original):
+            lpar, rpar = [cst.LeftParen()], [cst.RightParen()]
+        return cst.Await(node.with_changes(lpar=[], rpar=[]), lpar=lpar, rpar=rpar)
+
+
+def binds_tighter(parent: cst.CSTNode | None, node: cst.CSTNode) -> bool:
+    """Whether `await node` needs parentheses below this parent."""
+    if isinstance(parent, (cst.Attribute, cst.Subscript)):
+        return parent.value is node
+    if isinstance(parent, cst.Call):
+        return parent.func is node
+    return isinstance(parent, cst.Await)

@@ -1,0 +1,27 @@
+"""`DBOS.sleep(1)` -> `DBOS.sleep_async(1)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import libcst as cst
+
+from dbos_asyncify.edits.base import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class RenameCall(Edit):
+    """Give the callee's last name another one."""
+
+    old: str
+    new: str
+    rank: ClassVar[int] = 0
+
+    def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(node, cst.Call)
+        func = node.func
+        if isinstance(func, cst.Attribute):
+            return node.with_changes(func=func.with_changes(attr=func.attr.with_changes(value=self.new)))
+        assert isinstance(func, cst.Name)
+        return node.with_changes(func=func.with_changes(value=self.new))

@@ -1,0 +1,135 @@
+"""Carries out edits: cuts out the statements that they touch, transforms those with LibCST, puts them back."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from dbos_asyncify.edits.add_import import insertions
+from dbos_asyncify.edits.base import Edit
+from dbos_asyncify.edits.loops import AsyncFor
+from dbos_asyncify.edits.regions import Region, regions_of
+from dbos_asyncify.source import Source
+
+
+class EditError(Exception):
+    """An edit whose place is not there: the tool's own fault."""
+
+
+def rewrite(source: Source, tree: ast.Module, edits: Sequence[Edit]) -> str:
+    """The text of `source` with `edits` carried out, and the imports that they need.
+
+    Everything outside the statements concerned is taken over as it is. Raises EditError where an edit cannot be
+    carried out.
+    """
+    pieces: list[tuple[int, int, int, str]] = []  # first line, order, lines replaced, text
+    for region in regions_of(source, tree, edits):
+        pieces.append((region.first, 1, region.last - region.first + 1, _transformed(source, tree, region)))
+    for line, text in insertions(source, tree, [edit.needs for edit in edits if edit.needs]):
+        pieces.append((line, 0, 0, text))
+    result: list[str] = []
+    position = 1
+    for first, _, replaced, text in sorted(pieces):
+        result.extend(source.lines[position - 1 : first - 1])
+        result.append(text)
+        position = max(position, first + replaced)
+    result.extend(source.lines[position - 1 :])
+    return "".join(result)
+
+
+def _transformed(source: Source, tree: ast.Module, region: Region) -> str:
+    """The region's new text; where its lines do not parse on their own, the statements around it are taken too."""
+    widen = 0
+    while True:
+        try:
+            text = transform(source.lines[region.first - 1 : region.last], region)
+        except cst.ParserSyntaxError as error:
+            widen += 1
+            (wider,) = regions_of(source, tree, region.edits, widen)
+            if (wider.first, wider.last) == (1, len(source.lines)) and widen > 100:
+                raise EditError(f"LibCST cannot parse it: {error.message}") from error
+            return _within(source, tree, wider, region)
+        return text
+
+
+def _within(source: Source, tree: ast.Module, wider: Region, region: Region) -> str:
+    """The text of `region` out of the transformed `wider` one."""
+    text = _transformed(source, tree, wider)
+    before = "".join(source.lines[wider.first - 1 : region.first - 1])
+    after = "".join(source.lines[region.last : wider.last])
+    if not (text.startswith(before) and text.endswith(after)):
+        raise EditError("lines outside the edit changed")
+    return text[len(before) : len(text) - len(after)]
+
+
+def transform(lines: Sequence[str], region: Region) -> str:
+    """Parse the lines of a region, carry out its edits, print it. Raises EditError, ParserSyntaxError."""
+    indented = lines[0][:1] in " \t\f"
+    newline = "\r\n" if lines[0].endswith("\r\n") else "\r" if lines[0].endswith("\r") else "\n"
+    wrapper = f"if 1:{newline}" if indented else ""
+    module = cst.parse_module(wrapper + "".join(lines))
+    shift = region.first - 1 - bool(wrapper)
+    positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    transformer = EditTransformer(_targets(dict(positions.items()), region.edits, shift))
+    result = module.visit(transformer).code
+    missing = set(map(id, region.edits)) - transformer.done
+    if missing:
+        edit = next(edit for edit in region.edits if id(edit) in missing)
+        raise EditError(f"line {edit.span.line}: nothing to edit there ({type(edit).__name__})")
+    return result.removeprefix(wrapper)
+
+
+def _targets(
+    positions: Mapping[cst.CSTNode, CodeRange], edits: Iterable[Edit], shift: int
+) -> dict[cst.CSTNode, list[Edit]]:
+    """The node of each edit, found by its place."""
+    wanted: dict[tuple[int, int], list[Edit]] = {}
+    for edit in edits:
+        wanted.setdefault((edit.span.line - shift, edit.span.column), []).append(edit)
+    found: dict[cst.CSTNode, list[Edit]] = {}
+    for node, place in positions.items():
+        if isinstance(node, cst.CompFor):
+            place = positions[node.iter]
+        elif isinstance(node, cst.GeneratorExp):
+            place = positions[_anchor(node)]
+        for edit in wanted.get((place.start.line, place.start.column), ()):
+            ends = place.end.line + shift == edit.span.end_line and place.end.column == edit.span.end_column
+            if isinstance(node, edit.node_types) and (ends or isinstance(edit, AsyncFor)):
+                found.setdefault(node, []).append(edit)
+    return found
+
+
+def _anchor(node: cst.BaseExpression) -> cst.BaseExpression:
+    """As `brackets.anchor`, for LibCST."""
+    while True:
+        if isinstance(node, cst.GeneratorExp):
+            node = node.elt
+        elif isinstance(node, cst.Tuple) and node.elements:
+            node = node.elements[0].value
+        else:
+            return node
+
+
+class EditTransformer(cst.CSTTransformer):
+    """Applies each edit to its node on the way up, so that edits inside one another all find theirs."""
+
+    def __init__(self, targets: dict[cst.CSTNode, list[Edit]]) -> None:
+        super().__init__()
+        self.targets = targets
+        self.done: set[int] = set()
+        self.stack: list[cst.CSTNode] = []
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        self.stack.append(node)
+        return True
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
+        self.stack.pop()
+        parent = self.stack[-1] if self.stack else None
+        for edit in sorted(self.targets.get(original_node, ()), key=lambda edit: edit.rank):
+            updated_node = edit.apply(updated_node, parent, original_node)
+            self.done.add(id(edit))
+        return updated_node

@@ -1,0 +1,207 @@
+"""How a value is used where it stands: followed on, waited for, looked at, or gone out of sight."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dbos_asyncify.project import library
+from dbos_asyncify.project.program import Program, Unit
+from dbos_asyncify.project.solve import Values
+from dbos_asyncify.project.values import (
+    DATA,
+    NONE,
+    WAITS,
+    Api,
+    Atom,
+    Bound,
+    Box,
+    BoxMethod,
+    Cls,
+    Coro,
+    Ext,
+    Func,
+    Handle,
+    HandleMethod,
+    Module,
+    Obj,
+    Result,
+    Role,
+    Site,
+    Stream,
+)
+
+_FOLLOWED = frozenset(
+    {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "enumerate", "zip", "min", "max", "next", "dict",
+     "filter", "map"}
+)  # fmt: skip
+_FOLLOWED_ELSEWHERE = frozenset({"collections.deque", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast"})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place where a value that came from `sites` is used; `escape` says how it goes out of sight."""
+
+    unit: Unit
+    node: ast.expr
+    sites: frozenset[Site]
+    escape: str = ""
+
+
+def origins(values: Values, atoms: Iterable[Atom]) -> frozenset[Site]:
+    """The calls that gave the handles, streams and results among these values or inside them."""
+    found: set[Site] = set()
+    seen: set[Atom] = set()
+    pending = list(atoms)
+    while pending:
+        atom = pending.pop()
+        if atom in seen:
+            continue
+        seen.add(atom)
+        match atom:
+            case Handle(site, is_async, declared):
+                if not is_async and not declared:
+                    found.add(site)
+            case Stream(site, is_async):
+                if not is_async:
+                    found.add(site)
+            case Result(site):
+                found.add(site)
+            case HandleMethod(handle):
+                pending.append(handle)
+            case Box(site):
+                pending.extend(values.contents(site))
+            case Coro(site):
+                pending.extend(values.awaits_to(site))
+    return frozenset(found)
+
+
+def uses(program: Program, sites: frozenset[Site]) -> Iterator[Use]:
+    """Every place where something that these calls gave is used."""
+    for unit in program.units.values():
+        for node, number in unit.facts.numbers.items():
+            if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+                continue
+            value = program.values.value(unit.number, number)
+            found = origins(program.values, value) & sites
+            if found:
+                yield Use(unit, node, found, _escape(program, unit, node, value))
+
+
+def _escape(program: Program, unit: Unit, node: ast.expr, value: Iterable[Atom]) -> str:
+    """How the value leaves what the tool can follow; empty where it does not."""
+    parent = unit.facts.parents.get(node)
+    shown = ast.unparse(node)
+    if isinstance(parent, ast.Starred):
+        parent, node = unit.facts.parents.get(parent), parent
+    if isinstance(parent, ast.keyword):
+        return _as_argument(program, unit, unit.facts.parents[parent], parent.value, shown)
+    match parent:
+        case ast.Attribute():
+            return _attribute(program, unit, parent)
+        case ast.Call():
+            return "" if parent.func is node else _as_argument(program, unit, parent, node, shown)
+        case ast.Assign():
+            return next(filter(None, (_stored(program, unit, target) for target in parent.targets)), "")
+        case ast.AnnAssign() | ast.AugAssign():
+            return _stored(program, unit, parent.target)
+        case ast.Return():
+            return _returned(program, unit, node)
+        case ast.Lambda():
+            return _returned(program, unit, node)
+        case ast.Yield() | ast.YieldFrom():
+            return f"`{shown}` is yielded to code that the tool does not follow"
+        case ast.withitem():
+            return f"`{shown}` is used in a `with` statement"
+        case ast.Raise() | ast.Match():
+            return f"`{shown}` is used in a way that the tool does not follow"
+    return ""
+
+
+def _attribute(program: Program, unit: Unit, attribute: ast.Attribute) -> str:
+    """An attribute of a handle: only `get_result` and `get_status` matter, and only as calls."""
+    methods = [a for a in program.value(unit, attribute) if isinstance(a, HandleMethod) and a.name in WAITS]
+    parent = unit.facts.parents.get(attribute)
+    if not methods or (isinstance(parent, ast.Call) and parent.func is attribute):
+        return ""
+    if isinstance(parent, ast.Call) and thread_call(program, unit, parent) and parent.args[0] is attribute:
+        return ""
+    return f"`{ast.unparse(attribute)}` is handed on without being called"
+
+
+def thread_call(program: Program, unit: Unit, call: ast.Call) -> bool:
+    """Whether a call is `asyncio.to_thread(...)`."""
+    return any(isinstance(a, Ext) and a.path == "asyncio.to_thread" for a in program.value(unit, call.func))
+
+
+def _as_argument(program: Program, unit: Unit, parent: ast.AST, argument: ast.expr, shown: str) -> str:
+    if not isinstance(parent, ast.Call):
+        return f"`{shown}` is given to the definition of a class"
+    callee = [atom for atom in program.value(unit, parent.func) if atom is not NONE]
+    given = f"`{shown}` is given to `{ast.unparse(parent.func)}`"
+    if not callee:
+        return f"{given}, which the tool cannot follow"
+    return next((given + why for atom in callee if (why := _given_to(program, unit, parent, argument, atom))), "")
+
+
+def _given_to(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, atom: Atom) -> str:
+    """What becomes of an argument of a call to `atom`; empty where it is followed, or only looked at."""
+    match atom:
+        case Api(name=name):
+            return "" if name in ("wait_first", "wait_first_async", "asyncio_wait") else ", which would store it"
+        case BoxMethod():
+            return ""
+        case Ext(path):
+            return "" if _outside_is_fine(program, unit, call, argument, path) else ", which is not part of the project"
+        case Func() | Bound():
+            func = atom.func if isinstance(atom, Bound) else atom
+            if func.role is not Role.PLAIN:
+                return f", a {func.role.value}, which would store it"
+            return ""
+        case Cls(module, index):
+            methods = program.units[module].facts.classes[index].attributes
+            return "" if "__init__" in methods else ", which keeps it where the tool does not follow"
+        case HandleMethod():
+            return ""
+    return "" if atom is DATA else ", which the tool cannot follow"
+
+
+def _outside_is_fine(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, path: str) -> bool:
+    name = library.last_name(path)
+    if path.startswith("builtins."):
+        return name not in ("getattr", "setattr", "vars", "dir")
+    if path == "asyncio.to_thread":
+        own = call.args and argument is call.args[0]
+        function = program.value(unit, call.args[0]) if call.args else ()
+        return bool(own) or all(isinstance(atom, (Func, Bound)) for atom in function)
+    return name in library.LOG_METHODS or path in _FOLLOWED_ELSEWHERE or name in library.TAKES_AWAITABLE
+
+
+def _stored(program: Program, unit: Unit, target: ast.expr) -> str:
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return next(filter(None, (_stored(program, unit, part) for part in target.elts)), "")
+    if isinstance(target, ast.Starred):
+        return _stored(program, unit, target.value)
+    if isinstance(target, ast.Attribute):
+        owner = program.value(unit, target.value)
+        if not owner or not all(isinstance(atom, (Obj, Cls, Module)) for atom in owner):
+            return f"it is stored in `{ast.unparse(target)}`, which the tool cannot follow"
+    if isinstance(target, ast.Subscript):
+        owner = program.value(unit, target.value)
+        if not owner or not all(isinstance(atom, Box) or atom is NONE for atom in owner):
+            return f"it is stored in `{ast.unparse(target)}`, which the tool cannot follow"
+    return ""
+
+
+def _returned(program: Program, unit: Unit, node: ast.AST) -> str:
+    number = unit.facts.contexts[unit.facts.numbers[node]].function if node in unit.facts.numbers else -1
+    if number < 0:
+        return ""
+    function = unit.facts.functions[number]
+    key = (unit.number, number)
+    if program.role(key) is not Role.PLAIN:
+        return f"it is returned by the {program.role(key).value} `{function.name}`, so DBOS would store it"
+    if key in program.values.escaped or key not in program.values.called:
+        return f"it is returned by `{function.name}`, whose callers are not all known"
+    return ""

@@ -1,0 +1,149 @@
+"""The way of the data: sources -> program -> rules -> findings and edits -> verified changes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dbos_asyncify import dbos_api
+from dbos_asyncify.edits import Edit
+from dbos_asyncify.edits.rewrite import EditError, rewrite
+from dbos_asyncify.findings import Change, Finding, Fix, Problem, Result, Safety
+from dbos_asyncify.flow import findings_of
+from dbos_asyncify.flow.annotations import import_edits
+from dbos_asyncify.project.modules import ModuleMap
+from dbos_asyncify.project.program import Program, Unit
+from dbos_asyncify.source import Source, SourceError, from_bytes, parse
+from dbos_asyncify.verify import VerifyError, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run may do: which findings count (`wanted`), which fixes, for which versions, in which files.
+
+    `editable` are the files that may be reported and changed (None: all); the others are only read.
+    """
+
+    wanted: Callable[[Finding], bool] = lambda finding: True
+    unsafe_fixes: bool = False
+    dbos_version: str | None = None
+    target_python: tuple[int, int] | None = None
+    workflows_only: bool = False
+    editable: frozenset[Path] | None = None
+
+
+def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, options: Options) -> Result:
+    """Find what is wrong in `sources` and make the changes that `options` allow, in memory.
+
+    `files` are all files of the project below `root`, whether they take part or not: imports are resolved among
+    them. Nothing is written.
+    """
+    problems: list[Problem] = []
+    modules = ModuleMap(files, root)
+    parsed: list[tuple[int, Source, ast.Module]] = []
+    for source in sources:
+        number = modules.number(source.path)
+        assert number is not None
+        try:
+            parsed.append((number, source, parse(source)))
+        except SourceError as error:
+            problems.append(problem_of(error))
+    catalogue = dbos_api.load(options.dbos_version)
+    program = Program.build(parsed, modules, catalogue, options.target_python)
+    for path in program.too_deep:
+        problems.append(Problem(path, "nested too deeply to be analysed", "DBA900"))
+    findings = [finding for finding in findings_of(program) if _counts(program, finding, options)]
+    findings = [_confined(finding, options) for finding in findings]
+    changes, applied, more = _changes(program, findings, options)
+    problems.extend(more)
+    return Result(tuple(findings), tuple(changes), tuple(problems), len(files), len(parsed), applied)
+
+
+def problem_of(error: SourceError) -> Problem:
+    """A file that could not be read or parsed, as the reports show it."""
+    return Problem(error.path, error.message, "DBA900", error.line, error.column)
+
+
+def _counts(program: Program, finding: Finding, options: Options) -> bool:
+    if options.editable is not None and finding.path not in options.editable:
+        return False
+    if options.workflows_only and not program.in_workflow_code(finding.path, finding.span):
+        return False
+    return options.wanted(finding)
+
+
+def _confined(finding: Finding, options: Options) -> Finding:
+    """A fix that would have to change files outside the paths given is left to a person."""
+    if finding.fix is None or options.editable is None:
+        return finding
+    outside = sorted(str(path) for path in finding.fix.edits if path not in options.editable)
+    if not outside:
+        return finding
+    reason = f"the fix would also change {', '.join(outside)}, outside the paths given"
+    return replace(finding, fix=None, reason=reason)
+
+
+def _changes(
+    program: Program, findings: Sequence[Finding], options: Options
+) -> tuple[list[Change], frozenset[Fix], list[Problem]]:
+    """Carry out the allowed fixes. A file that fails verification takes the fixes that touch it out of the run."""
+    allowed = {
+        finding.fix
+        for finding in findings
+        if finding.fix and (finding.fix.safety is Safety.SAFE or options.unsafe_fixes)
+    }
+    problems: list[Problem] = []
+    while True:
+        changes, failed = _carry_out(program, findings, frozenset(allowed))
+        if not failed:
+            return changes, frozenset(allowed), problems
+        problems.extend(failed)
+        broken = {problem.path for problem in failed}
+        allowed = {fix for fix in allowed if not broken & fix.edits.keys()}
+
+
+def _carry_out(
+    program: Program, findings: Sequence[Finding], fixes: frozenset[Fix]
+) -> tuple[list[Change], list[Problem]]:
+    changes: list[Change] = []
+    failed: list[Problem] = []
+    for unit in sorted(program.units.values(), key=lambda unit: unit.source.path):
+        path = unit.source.path
+        edits = [edit for fix in sorted(fixes, key=_order(findings)) for edit in fix.edits.get(path, ())]
+        edits = list(dict.fromkeys(edits))
+        if not edits:
+            continue
+        edits.extend(import_edits(program, unit, edits))
+        try:
+            after = _rewritten(unit, edits)
+        except (EditError, VerifyError) as error:
+            failed.append(Problem(path, f"left as it is, the rewrite could not be proven: {error}", "DBA902"))
+            continue
+        done = tuple(finding for finding in findings if finding.path == path and finding.fix in fixes)
+        changes.append(Change(path, unit.source.data, after, unit.source.encoding, done))
+    return changes, failed
+
+
+def _order(findings: Sequence[Finding]) -> Callable[[Fix], int]:
+    places: Mapping[int, int] = {id(finding.fix): index for index, finding in enumerate(findings)}
+    return lambda fix: places[id(fix)]
+
+
+def _rewritten(unit: Unit, edits: Sequence[Edit]) -> bytes:
+    text = rewrite(unit.source, unit.tree, edits)
+    try:
+        data = unit.source.encode(text)
+    except UnicodeEncodeError as error:
+        raise EditError(f"the encoding {unit.source.encoding} lacks a character: {error}") from error
+    verify(unit.source, unit.tree, text, edits)
+    return data
+
+
+def rewrite_text(text: str, path: Path = Path("module.py"), options: Options | None = None) -> str:
+    """The text of one module with all safe fixes carried out. Raises SourceError for what does not parse."""
+    source = from_bytes(path, text.encode())
+    parse(source)
+    result = analyse([source], [path], path.parent, options or Options())
+    return result.changes[0].after.decode() if result.changes else text

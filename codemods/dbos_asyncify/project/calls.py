@@ -1,0 +1,343 @@
+"""What a call gives back, and what it does with its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from dbos_asyncify.dbos_api import Member
+from dbos_asyncify.project import library
+from dbos_asyncify.project.values import (
+    DATA,
+    NONE,
+    UNKNOWN,
+    Api,
+    Atom,
+    Bound,
+    Box,
+    BoxMethod,
+    Cls,
+    Coro,
+    Decorator,
+    Ext,
+    Func,
+    Handle,
+    HandleMethod,
+    Inst,
+    Obj,
+    Partial,
+    Result,
+    Role,
+    Site,
+    Stream,
+)
+
+if TYPE_CHECKING:
+    from dbos_asyncify.project.solve import Values
+
+_ROLES = {"workflow": Role.WORKFLOW, "step": Role.STEP, "transaction": Role.TRANSACTION}
+
+
+class Given(NamedTuple):
+    """One argument: what it can be, "" or "*" or "**", and its keyword."""
+
+    atoms: tuple[Atom, ...]
+    star: str = ""
+    keyword: str = ""
+
+
+def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[Atom]:
+    """What calling `atom` with `args` at `site` gives."""
+    match atom:
+        case Ext(path):
+            return _outside(values, path, args, site)
+        case Api(owner, name):
+            return _api(values, owner, name, args, site)
+        case Decorator(role):
+            given = args[0].atoms if args else ()
+            return [Func(a.module, a.index, role) if isinstance(a, Func) else a for a in given]
+        case Func():
+            return _function(values, atom, args, site)
+        case Bound(func, instance):
+            return _function(values, func, [Given((instance,)), *args], site)
+        case Cls(module, index):
+            for method in values.class_attribute(Obj(module, index), atom, "__init__", ()):
+                call(values, method, args, site)
+            return (Obj(module, index),)
+        case HandleMethod(handle):
+            return _awaitable(values, site, (DATA,)) if handle.is_async else (DATA,)
+        case BoxMethod(box, name):
+            return _container_method(values, box, name, args, site)
+        case Partial(inner):
+            return [found for target in values.read(("partial", inner)) for found in call(values, target, args, site)]
+    if atom is UNKNOWN:
+        _escape(values, args)
+        return (UNKNOWN,)
+    return (DATA,)
+
+
+def _first(args: list[Given]) -> tuple[Atom, ...]:
+    return args[0].atoms if args else ()
+
+
+def _awaitable(values: Values, site: Site, result: Iterable[Atom]) -> Iterable[Atom]:
+    values.add(("coroutine", site), result)
+    return (Coro(site),)
+
+
+def _escape(values: Values, args: list[Given]) -> None:
+    """Functions among these arguments may be called by code that is not read."""
+    for given in args:
+        for atom in given.atoms:
+            target = atom.func if isinstance(atom, Bound) else atom
+            if isinstance(target, Func):
+                values.escaped.add((target.module, target.index))
+
+
+def _function(values: Values, func: Func, args: list[Given], site: Site) -> Iterable[Atom]:
+    """Bind the arguments of a call to the parameters of a function of the project."""
+    function = values.facts[func.module].functions[func.index]
+    values.called.add((func.module, func.index))
+    plain = [given for given in args if not given.star and not given.keyword]
+    spread = any(given.star for given in args)
+    for position, parameter in enumerate(function.params):
+        key = ("param", func.module, func.index, parameter.name)
+        if parameter.kind == "positional" and position < len(plain):
+            values.add(key, plain[position].atoms)
+        for given in args:
+            if given.keyword == parameter.name and parameter.kind in ("positional", "keyword"):
+                values.add(key, given.atoms)
+        if spread and parameter.kind in ("positional", "keyword"):
+            values.add(key, [a for given in args if given.star for a in values.items(given.atoms, None, iterated=False)])
+        if parameter.kind == "*":
+            boxes = [atom for atom in values.read(key) if isinstance(atom, Box)]
+            for box in boxes:
+                for given in plain[position:]:
+                    values.add(("box", box.site), given.atoms)
+    result = values.read(("return", func.module, func.index))
+    if function.is_async and not function.is_generator:
+        values.add(("runs", site), (func,))
+        return _awaitable(values, site, result)
+    return result
+
+
+# dbos
+
+
+def _api(values: Values, owner: str, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
+    if name in _ROLES:
+        decorator = Decorator(_ROLES[name])
+        functions = [atom for given in args for atom in given.atoms if isinstance(atom, Func)]
+        return [Func(a.module, a.index, decorator.role) for a in functions] if functions else (decorator,)
+    member = values.catalogue.member(owner, name)
+    if member is None:
+        return (UNKNOWN,)
+    if name in ("wait_first", "wait_first_async"):
+        result: Iterable[Atom] = values.items(_first(args), None, iterated=True)
+        return _awaitable(values, site, result) if member.is_async else result
+    if name == "asyncio_wait":
+        _run_concurrently(values, args, site)
+    if member.kind == "decorator":
+        return (Ext(f"dbos.{owner}.{name}()"),)
+    if member.is_async_generator:
+        return (Stream(site, is_async=True),)
+    if member.kind == "generator":
+        return (Stream(site, is_async=False),)
+    if member.async_form is not None and member.returns is None:
+        return (Result(site),)
+    result = api_result(values, member, site)
+    return _awaitable(values, site, result) if member.is_async else result
+
+
+def api_result(values: Values, member: Member, site: Site) -> Iterable[Atom]:
+    """What a member of a dbos class gives (once awaited, where it is a coroutine)."""
+    returns = member.returns
+    if returns is None:
+        return (DATA,)
+    if returns.cls.startswith("WorkflowHandle"):
+        found: Atom = Handle(site, "Async" in returns.cls)
+    else:
+        found = Inst(returns.cls)
+    if returns.container == "list":
+        values.add(("box", site), (found,))
+        return (Box(site),)
+    return (found,)
+
+
+# containers
+
+
+def _container_method(values: Values, box: Site, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
+    contents = ("box", box)
+    if name in library.ADDS and len(args) > library.ADDS[name]:
+        values.add(contents, args[library.ADDS[name]].atoms)
+    if name in library.EXTENDS:
+        for given in args:
+            values.add(contents, given.atoms if given.keyword else values.items(given.atoms, None, iterated=False))
+    if name in library.TAKES:
+        default = args[1].atoms if name in ("get", "pop", "setdefault") and len(args) > 1 else (NONE,)
+        return [*values.read(contents), *default]
+    if name in ("values", "copy", "__iter__"):
+        values.add(("box", site), values.read(contents))
+        return (Box(site, mapping=name == "copy" and bool(values.read(("mapping", box)))),)
+    if name == "items":
+        return _pairs(values, site, [(DATA,), values.read(contents)])
+    return (DATA,)
+
+
+def _pairs(values: Values, site: Site, columns: list[Iterable[Atom]]) -> Iterable[Atom]:
+    """An iterable of tuples with these columns."""
+    row = Site(site.module, -1 - site.node)
+    for position, atoms in enumerate(columns):
+        values.add(("item", row, position), atoms)
+        values.add(("box", row), atoms)
+    values.add(("indexed", row), (DATA,))
+    values.add(("box", site), (Box(row),))
+    return (Box(site),)
+
+
+# outside the project
+
+
+def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
+    name = library.last_name(path)
+    if path.startswith("dbos."):
+        return _dbos_class(values, path, args, site)
+    if path.startswith("builtins."):
+        return _builtin(values, name, args, site)
+    if path in library.THREAD or name in library.THREAD_METHODS:
+        return _in_thread(values, path, args, site)
+    if name == "gather":
+        _run_concurrently(values, args, site)
+        return _awaitable(values, site, _gathered(values, args, site))
+    if path.startswith(("asyncio.", "anyio.")) and name in library.CONCURRENT | library.PASS_AWAITABLE:
+        if name in library.CONCURRENT:
+            _run_concurrently(values, args, site)
+        if name in library.PASS_AWAITABLE:
+            return _first(args) or (UNKNOWN,)
+        if name == "as_completed":
+            values.add(("box", site), values.items(_first(args), None, iterated=True))
+            return (Box(site),)
+        return _awaitable(values, site, (UNKNOWN,))
+    if path == "functools.partial":
+        values.add(("partial", site), _first(args))
+        return (Partial(site),)
+    if path in ("typing.cast", "typing_extensions.cast") and len(args) > 1:
+        return args[1].atoms
+    if path in ("copy.copy", "typing.assert_type"):
+        return _first(args)
+    if path == "collections.defaultdict":
+        inner = Site(site.module, -1 - site.node)
+        if any(isinstance(atom, Ext) and atom.path in ("builtins.list", "builtins.set") for atom in _first(args)):
+            values.add(("box", site), (Box(inner),))
+        return (Box(site, mapping=True),)
+    if path in ("collections.deque", "itertools.chain", "itertools.islice"):
+        sources = args if name == "chain" else args[:1]
+        for given in sources:
+            values.add(("box", site), values.items(given.atoms, None, iterated=True))
+        return (Box(site),)
+    _escape(values, args)
+    return (Ext(f"{path}()"),) if not path.endswith("()()") else (UNKNOWN,)
+
+
+def _dbos_class(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
+    owner = path.removeprefix("dbos.")
+    if owner in values.catalogue.classes():
+        return (Inst(owner),)
+    return (Ext(f"{path}()"),) if len(path) < 120 else (UNKNOWN,)
+
+
+def _in_thread(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
+    """`to_thread(f, *args)` awaits to what `f(*args)` gives; executors take the function at another place."""
+    rest = args[1:] if library.last_name(path) == "run_in_executor" else args
+    if path.startswith("threading.") or not rest:
+        _escape(values, args)
+        return (UNKNOWN,)
+    inner = Site(site.module, -1 - site.node)
+    if any(isinstance(atom, Func) for atom in rest[0].atoms):
+        inner = site
+    result = [found for atom in rest[0].atoms for found in call(values, atom, rest[1:], inner)]
+    if library.last_name(path) == "submit":
+        return (UNKNOWN,)
+    own = Site(site.module, -2 - site.node * 2 - (1 << 40))
+    return _awaitable(values, own, result)
+
+
+def _gathered(values: Values, args: list[Given], site: Site) -> Iterable[Atom]:
+    """The list of what all of gather's arguments await to."""
+    results: list[Atom] = []
+    for given in args:
+        if not given.keyword:
+            atoms = values.items(given.atoms, None, iterated=True) if given.star else given.atoms
+            results.extend(values.awaited(atoms))
+    row = Site(site.module, -1 - site.node)
+    values.add(("box", row), results)
+    return (Box(row),)
+
+
+def _run_concurrently(values: Values, args: list[Given], site: Site) -> None:
+    """Note which functions of the project a call such as `gather` runs beside each other."""
+    pending = [atom for given in args for atom in given.atoms]
+    seen: set[Atom] = set()
+    while pending:
+        atom = pending.pop()
+        if atom in seen:
+            continue
+        seen.add(atom)
+        if isinstance(atom, Box):
+            pending.extend(values.read(("box", atom.site)))
+        elif isinstance(atom, Coro):
+            for func in values.read(("runs", atom.site)):
+                if isinstance(func, Func):
+                    values.concurrent.setdefault(site, set()).add((func.module, func.index))
+
+
+def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
+    if name in library.SAME_ELEMENTS or name == "filter":
+        source = args[1:] if name == "filter" else args
+        values.add(("box", site), values.items(_first(source), None, iterated=True))
+        return (Box(site),)
+    if name == "next":
+        default = args[1].atoms if len(args) > 1 else ()
+        return [*values.items(_first(args), None, iterated=True), *default]
+    if name in ("min", "max"):
+        return values.items(_first(args), None, iterated=True) if len(args) == 1 else [a for g in args for a in g.atoms]
+    if name == "enumerate":
+        return _pairs(values, site, [(DATA,), values.items(_first(args), None, iterated=True)])
+    if name == "zip":
+        return _pairs(values, site, [values.items(given.atoms, None, iterated=True) for given in args if not given.keyword])
+    if name == "map":
+        rest = [Given(tuple(values.items(given.atoms, None, iterated=True))) for given in args[1:]]
+        for atom in _first(args):
+            values.add(("box", site), call(values, atom, rest, Site(site.module, -1 - site.node)))
+        return (Box(site),)
+    if name == "dict":
+        for given in args:
+            if given.keyword:
+                values.add(("box", site), given.atoms)
+            for pair in given.atoms:
+                if isinstance(pair, Box):
+                    values.add(("box", site), values.read(("box", pair.site)) if pair.mapping else _second(values, pair))
+        return (Box(site, mapping=True),)
+    if name == "super":
+        return _super(values, site)
+    if name in ("getattr", "open", "eval", "exec", "__import__", "vars", "globals", "locals"):
+        return (UNKNOWN,)
+    return (DATA,)
+
+
+def _second(values: Values, pairs: Box) -> list[Atom]:
+    """The second column of an iterable of pairs."""
+    return list(values.items(values.read(("box", pairs.site)), 1, iterated=True))
+
+
+def _super(values: Values, site: Site) -> Iterable[Atom]:
+    facts = values.facts[site.module]
+    function = facts.contexts[site.node].function
+    while function >= 0 and facts.functions[function].cls < 0:
+        function = facts.functions[function].parent
+    if function < 0:
+        return (UNKNOWN,)
+    bases = facts.classes[facts.functions[function].cls].bases
+    atoms = [atom for base in bases for atom in values.node(site.module, base)]
+    return [Obj(atom.module, atom.index) if isinstance(atom, Cls) else UNKNOWN for atom in atoms]

@@ -1,0 +1,123 @@
+"""Which coroutines share one workflow's history and run beside each other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dbos_asyncify.project import facts as f
+from dbos_asyncify.project.solve import Values
+from dbos_asyncify.project.values import Api, Bound, Func, HandleMethod, Role
+
+FunctionKey = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """`workflow_code`: async workflows and the plain coroutines that they call. `concurrent`: those of the latter
+    that are handed to `gather`, `create_task` and the like in workflow code, and what they call in turn.
+    `several`: functions that draw more than one step. `roles`: those of all functions that have one."""
+
+    workflow_code: frozenset[FunctionKey]
+    concurrent: frozenset[FunctionKey]
+    several: frozenset[FunctionKey]
+    roles: Mapping[FunctionKey, Role]
+
+    def runs_beside(self, module: int, function: int) -> bool:
+        """Whether this function runs beside others of its workflow."""
+        return (module, function) in self.concurrent
+
+    def interleaves(self, module: int, function: int) -> bool:
+        """Whether it does, and draws more than one step: how it waits decides about the order then."""
+        return (module, function) in self.concurrent and (module, function) in self.several
+
+    @classmethod
+    def of(cls, values: Values) -> Concurrency:
+        roles, calls = _calls(values)
+        workflows = {
+            key for key, role in roles.items() if role is Role.WORKFLOW and values.facts[key[0]].functions[key[1]].is_async
+        }
+        workflow_code = _closure(workflows, calls)
+        gathered = {
+            function
+            for site, functions in values.concurrent.items()
+            if (site.module, values.facts[site.module].contexts[site.node].function) in workflow_code
+            for function in functions
+            if roles.get(function, Role.PLAIN) is Role.PLAIN
+        }
+        concurrent = _closure(gathered, calls)
+        several = {key for key in concurrent if _draws(values, key, ()) > 1}
+        return cls(frozenset(workflow_code), frozenset(concurrent), frozenset(several), roles)
+
+
+def _calls(values: Values) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, set[FunctionKey]]]:
+    """The role of each function, and which plain coroutines each function calls."""
+    roles: dict[FunctionKey, Role] = {}
+    calls: dict[FunctionKey, set[FunctionKey]] = {}
+    for module, facts in values.facts.items():
+        for number, op in enumerate(facts.ops):
+            if isinstance(op, (f.FunctionRef, f.Call)):
+                for atom in values.value(module, number):
+                    if isinstance(atom, Func) and atom.role is not Role.PLAIN:
+                        roles[atom.module, atom.index] = atom.role
+            if isinstance(op, f.Call):
+                caller = (module, facts.contexts[number].function)
+                for atom in values.value(module, op.func):
+                    func = atom.func if isinstance(atom, Bound) else atom
+                    if isinstance(func, Func) and func.role is Role.PLAIN:
+                        if values.facts[func.module].functions[func.index].is_async:
+                            calls.setdefault(caller, set()).add((func.module, func.index))
+    return roles, calls
+
+
+def _closure(start: Iterable[FunctionKey], calls: dict[FunctionKey, set[FunctionKey]]) -> set[FunctionKey]:
+    found = set(start)
+    pending = list(found)
+    while pending:
+        for called in calls.get(pending.pop(), ()):
+            if called not in found:
+                found.add(called)
+                pending.append(called)
+    return found
+
+
+def _draws(values: Values, key: FunctionKey, seen: tuple[FunctionKey, ...]) -> int:
+    """How many steps a function draws: 0, 1 or 2 for more. What stands in a loop counts as more."""
+    facts = values.facts[key[0]]
+    count = 0
+    for number, op in enumerate(facts.ops):
+        context = facts.contexts[number]
+        if not isinstance(op, f.Call) or context.function != key[1]:
+            continue
+        drawn = max((_drawn_by(values, atom, (*seen, key)) for atom in values.value(key[0], op.func)), default=0)
+        looped = context.comprehensions or _in_loop(facts, number)
+        count += drawn * (2 if looped else 1)
+    return min(count, 2)
+
+
+def _drawn_by(values: Values, atom: object, seen: tuple[FunctionKey, ...]) -> int:
+    if isinstance(atom, Api):
+        return int(atom.owner in ("DBOS", "Queue", "Debouncer", "SQLAlchemyDatasource", "AsyncSQLAlchemyDatasource"))
+    if isinstance(atom, HandleMethod):
+        return int(atom.name in ("get_result", "get_status"))
+    func = atom.func if isinstance(atom, Bound) else atom
+    if not isinstance(func, Func):
+        return 0
+    if func.role is not Role.PLAIN:
+        return 1
+    key = (func.module, func.index)
+    return 0 if key in seen else _draws(values, key, seen)
+
+
+def _in_loop(facts: f.Facts, number: int) -> bool:
+    """Whether an expression is run again and again by a loop of its own function."""
+    node = facts.nodes[number]
+    while node is not None and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        parent = facts.parents.get(node)
+        if isinstance(parent, (ast.For, ast.AsyncFor)) and node is not parent.iter:
+            return True
+        if isinstance(parent, ast.While):
+            return True
+        node = parent
+    return False

@@ -1,0 +1,54 @@
+"""What the rules need to know of the standard library's and other packages' callables."""
+
+from __future__ import annotations
+
+# The awaitable that they are given comes back: directly, or as a task that stands for it.
+PASS_AWAITABLE = frozenset({"create_task", "ensure_future", "shield", "wait_for", "run_coroutine_threadsafe"})
+
+# They run the coroutines that they are given beside each other.
+CONCURRENT = frozenset(
+    {"gather", "create_task", "ensure_future", "wait", "as_completed", "run_coroutine_threadsafe", "asyncio_wait"}
+)
+
+# An argument of theirs is awaited for the caller: a call that makes it needs no `await` of its own.
+TAKES_AWAITABLE = PASS_AWAITABLE | CONCURRENT
+
+# What they are given runs in a thread, where no loop is running.
+THREAD = frozenset(
+    {
+        "asyncio.to_thread",
+        "anyio.to_thread.run_sync",
+        "starlette.concurrency.run_in_threadpool",
+        "fastapi.concurrency.run_in_threadpool",
+        "asgiref.sync.sync_to_async",
+        "threading.Thread",
+        "threading.Timer",
+        "trio.to_thread.run_sync",
+    }
+)
+THREAD_METHODS = frozenset({"run_in_executor", "submit"})
+
+# A new list, or iterator, of the elements of the first argument.
+SAME_ELEMENTS = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
+
+# A generator expression given to one of them is used up at once, and in full.
+CONSUMES_ALL = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "sorted", "min", "max", "gather", "join"})
+
+# They look at a value without keeping it or calling it.
+HARMLESS = frozenset(
+    {"print", "len", "repr", "str", "id", "isinstance", "bool", "hash", "type", "format", "callable", "issubclass"}
+)
+LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
+
+# They call what they are given, at once, where they are called.
+CALLS_AT_ONCE = frozenset({"sorted", "min", "max", "map", "filter", "sort", "reduce"})
+
+# Methods that put an argument into the container.
+ADDS = {"append": 0, "add": 0, "appendleft": 0, "insert": 1, "setdefault": 1}
+EXTENDS = frozenset({"extend", "update", "extendleft"})
+TAKES = frozenset({"pop", "popleft", "get", "__getitem__", "setdefault", "popitem"})
+
+
+def last_name(path: str) -> str:
+    """The last part of a dotted path: `create_task` of `asyncio.TaskGroup().create_task`."""
+    return path.rpartition(".")[2]

@@ -1,0 +1,113 @@
+"""Which file an import means, as Python would resolve it from where it stands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+_NOT_OURS = sys.stdlib_module_names | {"dbos"}
+
+
+class ModuleMap:
+    """The modules and packages below a project's root, by number.
+
+    Files come first, in the order given; folders without `__init__.py` (namespace packages) are numbered as
+    they are met.
+    """
+
+    def __init__(self, files: Iterable[Path], root: Path) -> None:
+        self.root = root
+        self.paths: list[Path] = list(files)
+        self._numbers = {path: number for number, path in enumerate(self.paths)}
+        self._folders: set[Path] = set()
+        self._top: dict[str, set[Path]] = {}
+        for path in self.paths:
+            self._add_folders(path)
+        for path in self.paths:
+            if path.name == "__init__.py":
+                if path.parent.parent / "__init__.py" not in self._numbers:
+                    self._top.setdefault(path.parent.name, set()).add(path)
+            elif path.parent / "__init__.py" not in self._numbers:
+                self._top.setdefault(path.stem, set()).add(path)
+        self._files = len(self.paths)
+        self._found: dict[tuple[Path, str], int | None] = {}
+
+    def _add_folders(self, path: Path) -> None:
+        for folder in path.parents:
+            if folder in self._folders:
+                return
+            self._folders.add(folder)
+            if folder == self.root:
+                return
+
+    def number(self, path: Path) -> int | None:
+        """The number of a file, if it is one of the project's."""
+        return self._numbers.get(path)
+
+    def is_file(self, number: int) -> bool:
+        return number < self._files  # the rest are namespace packages
+
+    def resolve(self, importer: int, module: str, level: int) -> int | None:
+        """The module that `from {level dots}{module} import …` in `importer` reads; None if it is not the project's."""
+        parts = module.split(".") if module else []
+        if level:
+            folder = self.paths[importer].parent
+            for _ in range(level - 1):
+                folder = folder.parent
+            found = self._in_folder(folder)
+        else:
+            found = self._top_level(importer, parts.pop(0))
+        for part in parts:
+            if found is None:
+                return None
+            found = self.child(found, part)
+        return found
+
+    def child(self, package: int, name: str) -> int | None:
+        """A package's submodule."""
+        path = self.paths[package]
+        if path.name == "__init__.py":
+            return self._named(path.parent, name)
+        return None if package < self._files else self._named(path, name)
+
+    def _named(self, folder: Path, name: str) -> int | None:
+        for path in (folder / name / "__init__.py", folder / f"{name}.py"):
+            if path in self._numbers:
+                return self._numbers[path]
+        return self._in_folder(folder / name)
+
+    def _in_folder(self, folder: Path) -> int | None:
+        """The package that a folder is, with or without `__init__.py`."""
+        if folder / "__init__.py" in self._numbers:
+            return self._numbers[folder / "__init__.py"]
+        if folder not in self._folders:
+            return None
+        if folder not in self._numbers:
+            self._numbers[folder] = len(self.paths)
+            self.paths.append(folder)
+        return self._numbers[folder]
+
+    def _top_level(self, importer: int, name: str) -> int | None:
+        if name in _NOT_OURS:
+            return None
+        start = self.paths[importer].parent
+        key = (start, name)
+        if key not in self._found:
+            self._found[key] = self._search(start, name)
+        return self._found[key]
+
+    def _search(self, start: Path, name: str) -> int | None:
+        """Look where `sys.path` is likely to point: above the package, `src` folders; else a name that is unique."""
+        folder = start
+        while folder / "__init__.py" in self._numbers:
+            folder = folder.parent
+        for place in (folder, *folder.parents):
+            for root in (place, place / "src"):
+                found = self._named(root, name)
+                if found is not None:
+                    return found
+            if place == self.root:
+                break
+        candidates = self._top.get(name, set())
+        return self._numbers[next(iter(candidates))] if len(candidates) == 1 else None

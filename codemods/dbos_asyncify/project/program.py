@@ -1,0 +1,170 @@
+"""The whole program as the rules see it: its files, their facts, and the value of every expression."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dbos_asyncify.dbos_api import Catalogue
+from dbos_asyncify.findings import Place, Span
+from dbos_asyncify.project import library
+from dbos_asyncify.project.concurrency import Concurrency
+from dbos_asyncify.project.facts import Context, Facts, Function
+from dbos_asyncify.project.modules import ModuleMap
+from dbos_asyncify.project.solve import Values
+from dbos_asyncify.project.statements import facts_of
+from dbos_asyncify.project.values import Ext, Func, Role, Site, Value
+from dbos_asyncify.source import Source, span
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """One file of the program."""
+
+    number: int
+    source: Source
+    tree: ast.Module
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call that runs on the event loop."""
+
+    unit: Unit
+    node: ast.Call
+    number: int
+    context: Context
+    callee: Value
+
+    @property
+    def site(self) -> Site:
+        return Site(self.unit.number, self.number)
+
+    @property
+    def function_key(self) -> tuple[int, int]:
+        """The function that it stands in."""
+        return (self.unit.number, self.context.function)
+
+    @property
+    def span(self) -> Span:
+        return span(self.node, self.unit.source)
+
+    @property
+    def path(self) -> Path:
+        return self.unit.source.path
+
+
+@dataclass
+class Program:
+    """All files that take part, joined."""
+
+    units: Mapping[int, Unit]
+    values: Values
+    catalogue: Catalogue
+    target_python: tuple[int, int] | None = None
+    too_deep: tuple[Path, ...] = ()  # files whose nesting the analysis cannot take
+
+    @classmethod
+    def build(
+        cls,
+        files: Iterable[tuple[int, Source, ast.Module]],
+        modules: ModuleMap,
+        catalogue: Catalogue,
+        target_python: tuple[int, int] | None = None,
+    ) -> Program:
+        """Analyse `files` (each with its number in `modules`)."""
+        units: dict[int, Unit] = {}
+        too_deep: list[Path] = []
+        for number, source, tree in files:
+            try:
+                units[number] = Unit(number, source, tree, facts_of(tree))
+            except RecursionError:
+                too_deep.append(source.path)
+        values = Values({number: unit.facts for number, unit in units.items()}, modules, catalogue)
+        values.solve()
+        return cls(units, values, catalogue, target_python, tuple(too_deep))
+
+    def value(self, unit: Unit, node: ast.AST) -> Value:
+        """What the expression `node` can be."""
+        number = unit.facts.numbers.get(node)
+        return frozenset() if number is None else self.values.value(unit.number, number)
+
+    def function(self, func: Func) -> Function:
+        return self.units[func.module].facts.functions[func.index]
+
+    def enclosing(self, unit: Unit, context: Context) -> Function | None:
+        """The function that an expression is evaluated in."""
+        return unit.facts.functions[context.function] if context.function >= 0 else None
+
+    @property
+    def version(self) -> str:
+        """The dbos version that the fixes are for."""
+        return ".".join(map(str, self.catalogue.version))
+
+    def calls(self) -> Iterator[CallSite]:
+        """Every call that runs in a coroutine, in the order of the files and of their text.
+
+        Left out: what stands inside `with pytest.raises(...)`, where failing is the point.
+        """
+        for unit in self.units.values():
+            found = []
+            for node, number in unit.facts.numbers.items():
+                if not isinstance(node, ast.Call):
+                    continue
+                context = unit.facts.contexts[number]
+                if not context.on_loop and self._lambda_on_loop(unit, context):
+                    context = context._replace(on_loop=True, trap="lambda")
+                if context.on_loop and not self._expects_error(unit, context):
+                    found.append(CallSite(unit, node, number, context, self.value(unit, node.func)))
+            yield from sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
+
+    def _lambda_on_loop(self, unit: Unit, context: Context) -> bool:
+        """Whether a context is a lambda that is called where it stands, on the loop: the `key` of a `sorted`."""
+        function = self.enclosing(unit, context)
+        if function is None or not isinstance(function.node, ast.Lambda) or not function.context.on_loop:
+            return False
+        parent = unit.facts.parents[function.node]
+        if isinstance(parent, ast.keyword):
+            parent = unit.facts.parents[parent]
+        if not isinstance(parent, ast.Call):
+            return False
+        if parent.func is function.node:
+            return True
+        names = {library.last_name(a.path) for a in self.value(unit, parent.func) if isinstance(a, Ext)}
+        method = parent.func.attr if isinstance(parent.func, ast.Attribute) else ""
+        return bool(names & library.CALLS_AT_ONCE) or method == "sort"
+
+    def _expects_error(self, unit: Unit, context: Context) -> bool:
+        """Whether an expression stands in `with pytest.raises(...)` or `self.assertRaises(...)`."""
+        for number in context.withs:
+            node = unit.facts.nodes[number]
+            if isinstance(node, ast.Call):
+                if any(isinstance(a, Ext) and a.path == "pytest.raises" for a in self.value(unit, node.func)):
+                    return True
+                if isinstance(node.func, ast.Attribute) and node.func.attr.startswith("assertRaises"):
+                    return True
+        return False
+
+    def place(self, unit: Unit, node: ast.AST, text: str) -> Place:
+        return Place(unit.source.path, getattr(node, "lineno", 1), text)
+
+    def in_workflow_code(self, path: Path, place: Span) -> bool:
+        """Whether something stands in an async workflow, or in a coroutine that one calls."""
+        for module, index in self.concurrency.workflow_code:
+            node = self.units[module].facts.functions[index].node
+            if self.units[module].source.path == path and node.lineno <= place.line <= (node.end_lineno or 0):
+                return True
+        return False
+
+    def role(self, function: tuple[int, int]) -> Role:
+        """What DBOS makes of a function."""
+        return self.concurrency.roles.get(function, Role.PLAIN)
+
+    @cached_property
+    def concurrency(self) -> Concurrency:
+        """Which coroutines of a workflow run beside each other."""
+        return Concurrency.of(self.values)

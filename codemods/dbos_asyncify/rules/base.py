@@ -1,0 +1,73 @@
+"""What a rule is, and what it says of one call."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+from dbos_asyncify.edits import Edit
+from dbos_asyncify.findings import Place, Safety
+from dbos_asyncify.project.program import CallSite, Program
+from dbos_asyncify.project.values import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a rule says of one call: a finding before its fix is joined with others.
+
+    `reason` says why a person must decide; there are no `edits` then. `turns` says that the edits make the handles
+    or the stream that the call gives asynchronous. `origins` are the calls that gave the handle which this call
+    uses; `turned` are the edits where those become asynchronous (or `turned_reason` says why there are none),
+    `edits` those where they stay as they are.
+    """
+
+    rule: type[Rule]
+    call: CallSite
+    message: str
+    edits: tuple[Edit, ...] = ()
+    safety: Safety = Safety.SAFE
+    reason: str = ""
+    chain: tuple[Place, ...] = ()
+    turns: bool = False
+    origins: frozenset[Site] = frozenset()
+    turned: tuple[Edit, ...] = ()
+    turned_reason: str = ""
+
+
+class Rule:
+    """One rule. Its docstring is its documentation; its name is that of its file."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    precedence: ClassVar[int] = 1  # among rules that know the same call the lowest speaks
+
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__module__.rpartition(".")[2].replace("_", "-")
+        _RULES[cls.code] = cls
+
+    @classmethod
+    def check(cls, program: Program, call: CallSite) -> Draft | None:
+        """What is wrong with this call, or None."""
+        raise NotImplementedError
+
+    @classmethod
+    def documentation(cls) -> str:
+        """The rule's page: what it does, why, an example, how safe the fix is."""
+        return inspect.getdoc(cls) or ""
+
+
+_RULES: dict[str, type[Rule]] = {}
+
+
+@cache
+def all_rules() -> Mapping[str, type[Rule]]:
+    """Every rule by code: those of each file in this folder."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"dbos_asyncify.rules.{module.name}")
+    return dict(sorted(_RULES.items()))

@@ -1,0 +1,81 @@
+"""DBA104: a synchronous step is called from a coroutine."""
+
+from __future__ import annotations
+
+import ast
+
+from dbos_asyncify.findings import Place, Safety
+from dbos_asyncify.project.callee import synchronous_functions
+from dbos_asyncify.project.program import CallSite, Program
+from dbos_asyncify.project.remedy import in_thread
+from dbos_asyncify.project.values import Ext, Func, Role
+from dbos_asyncify.rules.base import Draft, Rule
+
+_NEEDS_LOOP = frozenset(
+    f"asyncio.{name}"
+    for name in ("get_running_loop", "get_event_loop", "create_task", "ensure_future", "current_task", "all_tasks")
+)
+
+
+class BlockingStep(Rule):
+    """A synchronous step is called from a coroutine.
+
+    ## What it does
+    Finds direct calls of `@DBOS.step()` functions that are no coroutines and run on the event loop.
+
+    ## Why
+    The step, and the writing of its result to the database, stop every other coroutine of the process. DBOS calls
+    in its body raise `RuntimeError`.
+
+    ## Example
+    ```python
+    @DBOS.step()
+    def resize(path: str) -> str: ...
+
+    @DBOS.workflow()
+    async def thumbnails(path: str) -> str:
+        return resize(path)
+    ```
+
+    ## Instead
+    ```python
+    @DBOS.workflow()
+    async def thumbnails(path: str) -> str:
+        return await asyncio.to_thread(resize, path)
+    ```
+
+    ## Fix safety
+    Safe in sequential code: the same steps are recorded in the same order. Unsafe where the coroutine is run beside
+    others of the same workflow: the step would draw its number in a thread, in any order. No fix where the step's
+    body uses the running event loop, which a thread does not have.
+    """
+
+    code = "DBA104"
+
+    @classmethod
+    def check(cls, program: Program, call: CallSite) -> Draft | None:
+        functions, certain = synchronous_functions(program, call, Role.STEP)
+        if not functions:
+            return None
+        message = f"the step `{ast.unparse(call.node.func)}` runs on the event loop and stops it"
+        if not certain:
+            return Draft(cls, call, message, reason="what is called here can also be something else")
+        for func in functions:
+            place = loop_use(program, func)
+            if place is not None:
+                reason = "the step's body uses the running event loop, which a thread does not have: make it a coroutine"
+                return Draft(cls, call, message, reason=reason, chain=(place,))
+        remedy = in_thread(program, call)
+        beside = program.concurrency.runs_beside(*call.function_key)
+        safety = Safety.UNSAFE if beside else Safety.SAFE
+        return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
+
+
+def loop_use(program: Program, func: Func) -> Place | None:
+    """Where a function's own body uses the running event loop."""
+    unit = program.units[func.module]
+    for node, number in unit.facts.numbers.items():
+        if isinstance(node, ast.Call) and unit.facts.contexts[number].function == func.index:
+            if any(isinstance(a, Ext) and a.path in _NEEDS_LOOP for a in program.value(unit, node.func)):
+                return program.place(unit, node, f"`{program.function(func).name}` calls `{ast.unparse(node.func)}`")
+    return None

@@ -1,0 +1,69 @@
+"""DBA103: a synchronous transaction is called from a coroutine."""
+
+from __future__ import annotations
+
+import ast
+
+from dbos_asyncify.project.program import CallSite, Program
+from dbos_asyncify.project.remedy import in_thread
+from dbos_asyncify.project.values import Api, Role
+from dbos_asyncify.project.callee import synchronous_functions
+from dbos_asyncify.rules.base import Draft, Rule
+
+DATASOURCE = "SQLAlchemyDatasource"
+
+
+class BlockingTransaction(Rule):
+    """A synchronous transaction is called from a coroutine.
+
+    ## What it does
+    Finds direct calls of functions under `@DBOS.transaction()` or a `SQLAlchemyDatasource`'s `@ds.transaction()`,
+    and of `ds.run_tx_step(...)`, that run on the event loop.
+
+    ## Why
+    The transaction runs on the loop's thread: every other coroutine of the process waits until the database is
+    done.
+
+    ## Example
+    ```python
+    @ds.transaction()
+    def add_order(item: str) -> int: ...
+
+    @DBOS.workflow()
+    async def order(item: str) -> int:
+        return add_order(item)
+    ```
+
+    ## Instead
+    ```python
+    @DBOS.workflow()
+    async def order(item: str) -> int:
+        return await asyncio.to_thread(add_order, item)
+    ```
+
+    ## Fix safety
+    Safe in sequential code: the same steps are recorded in the same order. No fix where the coroutine is run
+    beside others of the same workflow (`gather`, `create_task`, …): in threads the transactions would fail there
+    (dbos before 3) or draw their step ids in any order (dbos 3).
+    """
+
+    code = "DBA103"
+
+    @classmethod
+    def check(cls, program: Program, call: CallSite) -> Draft | None:
+        functions, certain = synchronous_functions(program, call, Role.TRANSACTION)
+        tx_step = any(isinstance(a, Api) and a.owner == DATASOURCE and a.name == "run_tx_step" for a in call.callee)
+        if not functions and not tx_step:
+            return None
+        message = f"the transaction `{ast.unparse(call.node.func)}` runs on the event loop and stops it"
+        if not certain and not (tx_step and len(call.callee) == 1):
+            return Draft(cls, call, message, reason="what is called here can also be something else")
+        if program.concurrency.runs_beside(*call.function_key):
+            reason = (
+                "this coroutine runs beside others of its workflow; in a thread the order of its steps would be "
+                "left to chance: await the transactions one after the other, or make each sequence a child workflow"
+            )
+            return Draft(cls, call, message, reason=reason)
+        remedy = in_thread(program, call)
+        return Draft(cls, call, message, remedy.edits, reason=remedy.reason)
+

@@ -1,0 +1,61 @@
+"""DBA105: a synchronous workflow is called from a coroutine."""
+
+from __future__ import annotations
+
+import ast
+
+from dbos_asyncify.findings import Safety
+from dbos_asyncify.project.callee import synchronous_functions
+from dbos_asyncify.project.program import CallSite, Program
+from dbos_asyncify.project.remedy import in_thread
+from dbos_asyncify.project.values import Role
+from dbos_asyncify.rules.base import Draft, Rule
+
+
+class BlockingWorkflow(Rule):
+    """A synchronous workflow is called from a coroutine.
+
+    ## What it does
+    Finds direct calls of `@DBOS.workflow()` functions that are no coroutines and run on the event loop.
+
+    ## Why
+    The whole workflow runs on the loop's thread: every other coroutine of the process waits until it is done, and
+    its own DBOS calls raise `RuntimeError`.
+
+    ## Example
+    ```python
+    @DBOS.workflow()
+    def invoice(order: int) -> str: ...
+
+    @DBOS.workflow()
+    async def checkout(order: int) -> str:
+        return invoice(order)
+    ```
+
+    ## Instead
+    ```python
+    @DBOS.workflow()
+    async def checkout(order: int) -> str:
+        return await asyncio.to_thread(invoice, order)
+    ```
+
+    ## Fix safety
+    Safe: the same steps and child workflow are recorded in the same order, and `SetWorkflowID` still applies.
+    Unsafe where the coroutine is run beside others of the same workflow: the child's number would be drawn in a
+    thread, in any order.
+    """
+
+    code = "DBA105"
+
+    @classmethod
+    def check(cls, program: Program, call: CallSite) -> Draft | None:
+        functions, certain = synchronous_functions(program, call, Role.WORKFLOW)
+        if not functions:
+            return None
+        message = f"the synchronous workflow `{ast.unparse(call.node.func)}` runs on the event loop and stops it"
+        if not certain:
+            return Draft(cls, call, message, reason="what is called here can also be something else")
+        remedy = in_thread(program, call)
+        beside = program.concurrency.runs_beside(*call.function_key)
+        safety = Safety.UNSAFE if beside else Safety.SAFE
+        return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)

@@ -1,0 +1,104 @@
+"""DBA102: a workflow is started from a coroutine; which form is right depends on the workflow."""
+
+from __future__ import annotations
+
+import ast
+
+from dbos_asyncify.project.program import CallSite, Program
+from dbos_asyncify.project.remedy import in_thread
+from dbos_asyncify.project.values import NONE, Bound, Func, Partial
+from dbos_asyncify.rules.base import Draft, Rule
+from dbos_asyncify.rules.sync_dbos_call import (
+    SyncDbosCall,
+    api_member,
+    asynchronous,
+    blocking_message,
+    certain,
+    uncertain_reason,
+)
+
+
+class StartSyncWorkflow(Rule):
+    """A synchronous workflow is started from a coroutine.
+
+    ## What it does
+    Finds `DBOS.start_workflow(f)` in a coroutine where `f` is a synchronous workflow, or one that is not known.
+
+    ## Why
+    `start_workflow` stops the event loop while it waits for the database. Its asynchronous form is only for
+    coroutine workflows: a synchronous one would run on the loop itself, and then fail.
+
+    ## Example
+    ```python
+    @DBOS.workflow()
+    def report(day: str) -> str: ...
+
+    async def endpoint(day: str) -> str:
+        handle = DBOS.start_workflow(report, day)
+        return handle.workflow_id
+    ```
+
+    ## Instead
+    ```python
+    async def endpoint(day: str) -> str:
+        handle = await asyncio.to_thread(DBOS.start_workflow, report, day)
+        return handle.workflow_id
+    ```
+
+    ## Fix safety
+    Safe; the handle stays a synchronous one. Where the workflow is not known (a parameter, a value out of a
+    dictionary, a package that is not read), a person must decide. A `functools.partial` is no registered workflow
+    and never works.
+    """
+
+    code = "DBA102"
+
+    @classmethod
+    def check(cls, program: Program, call: CallSite) -> Draft | None:
+        member = api_member(program, call)
+        if member is None or member.name != "start_workflow":
+            return None
+        message = blocking_message(member)
+        if not certain(call):
+            return Draft(cls, call, message, reason=uncertain_reason(call))
+        target = cls.target_of(call.node)
+        shown = ast.unparse(target) if target is not None else "nothing"
+        kinds = cls.kinds(program, call, target)
+        if kinds == {"async"}:
+            if member.async_form is None:
+                remedy = in_thread(program, call)
+                return Draft(SyncDbosCall, call, message, remedy.edits, reason=remedy.reason)
+            return asynchronous(SyncDbosCall, program, call, member, message)
+        if kinds == {"sync"}:
+            remedy = in_thread(program, call)
+            message = f"`{member.owner}.start_workflow` of the synchronous workflow `{shown}` stops the event loop"
+            return Draft(cls, call, message, remedy.edits, reason=remedy.reason)
+        if kinds == {"partial"}:
+            reason = f"`{shown}` is a functools.partial, which DBOS cannot start: start the workflow itself"
+        elif kinds == {"sync", "async"}:
+            reason = f"`{shown}` can be a synchronous and an asynchronous workflow: start each with its own form"
+        else:
+            reason = (
+                f"it is not known whether `{shown}` is a coroutine: if it is, use start_workflow_async, else "
+                "asyncio.to_thread"
+            )
+        return Draft(cls, call, message, reason=reason)
+
+    @staticmethod
+    def target_of(node: ast.Call) -> ast.expr | None:
+        """The workflow that is to be started."""
+        if node.args:
+            return None if isinstance(node.args[0], ast.Starred) else node.args[0]
+        return next((word.value for word in node.keywords if word.arg == "func"), None)
+
+    @staticmethod
+    def kinds(program: Program, call: CallSite, target: ast.expr | None) -> set[str]:
+        """What the workflow can be: "sync", "async", "partial", "unknown"."""
+        kinds = set()
+        for atom in program.value(call.unit, target) if target is not None else ():
+            func = atom.func if isinstance(atom, Bound) else atom
+            if isinstance(func, Func):
+                kinds.add("async" if program.function(func).is_async else "sync")
+            elif func is not NONE:
+                kinds.add("partial" if isinstance(func, Partial) else "unknown")
+        return kinds or {"unknown"}

@@ -1,0 +1,240 @@
+"""Proof that a rewritten file differs from the original by its declared edits alone.
+
+Independent of the LibCST code that carries edits out: the original's syntax tree and the result's are walked side by
+side, and every difference must be one that an edit at that very place declares. Comments must all be there, and
+lines without an edit must be the same bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+import warnings
+from collections.abc import Iterable, Sequence
+
+from dbos_asyncify.edits import (
+    AddAwait,
+    AsyncComprehension,
+    AsyncFor,
+    Bracket,
+    Collect,
+    Edit,
+    FromThread,
+    ImportName,
+    RenameCall,
+    RenameInString,
+    RenameReference,
+    ToThread,
+    anchor,
+)
+from dbos_asyncify.findings import Span
+from dbos_asyncify.source import Source, span
+
+
+class VerifyError(Exception):
+    """The result is not what the edits declare: the tool's own fault."""
+
+
+def verify(source: Source, tree: ast.Module, text: str, edits: Sequence[Edit]) -> None:
+    """Raise VerifyError unless `text` is `source` (whose syntax tree is `tree`) with exactly `edits` carried out."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = ast.parse(text)
+            compile(text, str(source.path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise VerifyError(f"the result does not compile: {error}") from error
+    Comparison(source, edits).modules(tree, result)
+    if _comments(source.text) != _comments(text):
+        raise VerifyError("a comment was lost, added or moved")
+    _lines(source, text, edits)
+
+
+class Comparison:
+    """Walks two syntax trees at once."""
+
+    def __init__(self, source: Source, edits: Sequence[Edit]) -> None:
+        self.source = source
+        self.edits: dict[Span, list[Edit]] = {}
+        for edit in edits:
+            self.edits.setdefault(edit.span, []).append(edit)
+        self.imports = sorted({edit.needs.line for edit in edits if edit.needs})
+
+    def modules(self, before: ast.Module, after: ast.Module) -> None:
+        """The module's statements are the same, but for the imports added."""
+        statements = list(after.body)
+        for line in self.imports:
+            added = next((s for s in statements if isinstance(s, ast.Import) and ast.unparse(s) == line), None)
+            if added is None:
+                raise VerifyError(f"`{line}` is missing")
+            if len(statements) > len(before.body):
+                statements.remove(added)
+        self.same(before.body, statements)
+
+    def taken(self, node: ast.AST, *kinds: type[Edit]) -> Edit | None:
+        """The edit of one of these kinds that is declared for a node."""
+        if not isinstance(node, (ast.expr, ast.stmt)):
+            return None
+        for edit in self.edits.get(span(node, self.source), ()):
+            if isinstance(edit, kinds):
+                return edit
+        return None
+
+    def same(self, before: object, after: object) -> None:
+        """Raise VerifyError where the two differ by anything else than a declared edit."""
+        if isinstance(before, list) and isinstance(after, list):
+            if len(before) != len(after):
+                raise VerifyError("something was added or removed")
+            for one, other in zip(before, after, strict=True):
+                self.same(one, other)
+            return
+        if not isinstance(before, ast.AST) or not isinstance(after, ast.AST):
+            if before != after or type(before) is not type(after):
+                raise VerifyError(f"{before!r} became {after!r}")
+            return
+        if isinstance(before, ast.Call):
+            self.calls(before, after)
+            return
+        kept = self.other(before, after)
+        if kept is not None:
+            self.fields(before, kept)
+
+    def other(self, before: ast.AST, after: ast.AST) -> ast.AST | None:
+        """The result's node with the edit of a node that is no call undone; None where nothing is left to compare."""
+        if isinstance(before, ast.GeneratorExp) and self.taken(anchor(before), Bracket):
+            return self.retyped(after, ast.ListComp, ast.GeneratorExp)
+        edit = self.taken(before, AsyncFor, RenameReference, RenameInString, ImportName)
+        if isinstance(before, ast.comprehension):
+            return self.comprehension(before, after)
+        if isinstance(edit, AsyncFor) and isinstance(before, ast.For):
+            return self.retyped(after, ast.AsyncFor, ast.For)
+        if isinstance(edit, RenameReference):
+            return self.renamed(edit, after)
+        if isinstance(edit, RenameInString) and isinstance(after, ast.Constant):
+            assert isinstance(before, ast.Constant)
+            self.same(re.sub(rf"\b{edit.old}\b", edit.new, before.value), after.value)
+            return None
+        if isinstance(edit, ImportName) and isinstance(before, ast.ImportFrom):
+            self.imported(edit, before, after)
+            return None
+        return after
+
+    def retyped(self, after: ast.AST, became: type[ast.AST], was: type[ast.AST]) -> ast.AST:
+        if type(after) is not became:
+            raise VerifyError(f"{was.__name__} did not become {became.__name__}")
+        return was(**{name: getattr(after, name) for name in was._fields if hasattr(after, name)})
+
+    def renamed(self, edit: RenameReference, after: ast.AST) -> ast.AST:
+        if isinstance(after, ast.Name) and after.id == edit.new:
+            return ast.Name(edit.old, after.ctx)
+        if isinstance(after, ast.Attribute) and after.attr == edit.new:
+            return ast.Attribute(after.value, edit.old, after.ctx)
+        raise VerifyError(f"{edit.old} did not become {edit.new}")
+
+    def imported(self, edit: ImportName, before: ast.ImportFrom, after: ast.AST) -> None:
+        names: list[str] = []
+        for alias in before.names:
+            if alias.name == edit.old:
+                names.extend([edit.old] * edit.keep_old)
+                names.append(edit.new)
+            else:
+                names.append(f"{alias.name} as {alias.asname}" if alias.asname else alias.name)
+        wanted = f"from {'.' * before.level}{before.module or ''} import {', '.join(names)}"
+        if ast.unparse(after) != wanted:
+            raise VerifyError(f"`{ast.unparse(after)}` should be `{wanted}`")
+
+    def comprehension(self, before: ast.comprehension, after: ast.AST) -> ast.AST:
+        if self.taken(before.iter, AsyncComprehension) is None:
+            return after
+        if not isinstance(after, ast.comprehension) or after.is_async != 1:
+            raise VerifyError("a comprehension did not become asynchronous")
+        return ast.comprehension(after.target, after.iter, after.ifs, 0)
+
+    def fields(self, before: ast.AST, after: ast.AST) -> None:
+        if type(before) is not type(after):
+            raise VerifyError(f"{type(before).__name__} became {type(after).__name__}")
+        for name in before._fields:
+            if name not in ("type_comment", "kind"):
+                self.same(getattr(before, name, None), getattr(after, name, None))
+
+    # calls
+
+    def calls(self, before: ast.Call, after: ast.AST) -> None:
+        """A call, with what was done around it undone."""
+        if self.taken(before, AddAwait):
+            if not isinstance(after, ast.Await):
+                raise VerifyError(f"`{ast.unparse(before)}` is not awaited")
+            after = after.value
+        if (collect := self.taken(before, Collect)) is not None:
+            assert isinstance(collect, Collect)
+            self.same(before.args[0], self.collected(collect, before, after))
+            return
+        if not isinstance(after, ast.Call):
+            raise VerifyError(f"`{ast.unparse(before)}` is no call any more")
+        func, args, keywords = after.func, list(after.args), after.keywords
+        to_thread = self.taken(before, ToThread)
+        if to_thread is not None:
+            assert isinstance(to_thread, ToThread)
+            if ast.unparse(func) != to_thread.spelling or not args:
+                raise VerifyError(f"`{ast.unparse(before)}` did not go to a thread")
+            func = args.pop(0)
+        expected: list[ast.expr] = list(before.args)
+        callee = before.func
+        if self.taken(before, FromThread):
+            callee = expected.pop(0)
+        rename = self.taken(before, RenameCall)
+        if rename is not None:
+            assert isinstance(rename, RenameCall)
+            func = self.old_name(rename, func)
+        self.same(callee, func)
+        self.same(expected, args)
+        self.same(list(before.keywords), list(keywords))
+
+    def old_name(self, rename: RenameCall, func: ast.expr) -> ast.expr:
+        if isinstance(func, ast.Attribute) and func.attr == rename.new:
+            return ast.Attribute(func.value, rename.old, func.ctx)
+        if isinstance(func, ast.Name) and func.id == rename.new:
+            return ast.Name(rename.old, func.ctx)
+        raise VerifyError(f"{rename.old} did not become {rename.new}")
+
+    def collected(self, edit: Collect, before: ast.Call, after: ast.AST) -> ast.AST:
+        """The stream inside `[value async for value in stream]`."""
+        kind = before.func.id if isinstance(before.func, ast.Name) else ""
+        if kind == "tuple" and isinstance(after, ast.Call) and ast.unparse(after.func) == "tuple" and len(after.args) == 1:
+            after = after.args[0]
+        if not isinstance(after, ast.SetComp if kind == "set" else ast.ListComp):
+            raise VerifyError(f"`{ast.unparse(before)}` did not become a comprehension")
+        loop = after.generators[0]
+        named = ast.unparse(after.elt) == ast.unparse(loop.target) == edit.variable
+        if len(after.generators) != 1 or not loop.is_async or loop.ifs or not named:
+            raise VerifyError(f"`{ast.unparse(before)}` became another comprehension")
+        return loop.iter
+
+
+def _comments(text: str) -> list[str]:
+    """The comments of a text, in order."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text, newline="").readline))
+    except (tokenize.TokenError, SyntaxError) as error:
+        raise VerifyError(f"the comments cannot be compared: {error}") from error
+    return [token.string.rstrip() for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _lines(source: Source, text: str, edits: Iterable[Edit]) -> None:
+    """Every line outside the edits is there, unchanged and in order."""
+    touched: set[int] = set()
+    for edit in edits:
+        last = edit.span.line if isinstance(edit, AsyncFor) else edit.span.end_line  # its span holds the loop's body too
+        touched.update(range(edit.span.line, last + 1))
+    result = tuple(io.StringIO(text, newline=""))
+    position = 0
+    for number, line in enumerate(source.lines, start=1):
+        if number in touched:
+            continue
+        try:
+            position = result.index(line, position) + 1
+        except ValueError:
+            if number != len(source.lines) or line + source.newline not in result[position:]:
+                raise VerifyError(f"line {number} changed, which no edit concerns") from None

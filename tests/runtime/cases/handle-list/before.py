@@ -1,0 +1,13 @@
+from dbos import DBOS
+
+
+@DBOS.workflow()
+async def square(number: int) -> int:
+    await DBOS.sleep_async(0.5)
+    return number * number
+
+
+@DBOS.workflow()
+async def workflow() -> list[int]:
+    handles = [DBOS.start_workflow(square, number) for number in range(4)]
+    return [handle.get_result() for handle in handles]

@@ -1,0 +1,16 @@
+import asyncio
+import time
+
+from dbos import DBOS, WorkflowHandle
+
+
+@DBOS.workflow()
+def export(name: str) -> str:
+    time.sleep(0.5)
+    return f"{name}.csv"
+
+
+@DBOS.workflow()
+async def workflow() -> str:
+    exporting: WorkflowHandle[str] = await asyncio.to_thread(DBOS.start_workflow, export, "orders")
+    return await asyncio.to_thread(exporting.get_result)
