@@ -1,4 +1,4 @@
-"""Run one order through the shop: `python main.py [ORDER_ID]`. SHOP_DATA names the folder of the databases."""
+"""Run one order through the shop: `python main.py [ORDER_ID]`. SHOP_DATA is the folder of the databases."""
 
 import asyncio
 import sys

@@ -11,9 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-import pathspec
-
 from dbos_asyncify.findings import Problem
+from dbos_asyncify.gitignore import Patterns
 
 DEFAULT_EXCLUDE = (
     ".bzr",
@@ -68,16 +67,16 @@ def walk(
 ) -> Iterator[Path | Problem]:
     """The Python files at and under `paths`, as absolute paths in a fixed order, each file once.
 
-    `exclude` and `extend_exclude` are patterns as in a .gitignore file at `root`. What `paths` names itself is
-    always taken, whatever its suffix, unless `force_exclude`. Symbolic links to files are followed, those to
-    folders are not. What cannot be read comes as a Problem in between.
+    `exclude` and `extend_exclude` are patterns as in a .gitignore file at `root`. What `paths` names itself
+    is always taken, whatever its suffix, unless `force_exclude`. Symbolic links to files are followed, those
+    to folders are not. What cannot be read comes as a Problem in between.
     """
-    excluded = _rules(_absolute(root), [*exclude, *extend_exclude])
+    excluded = _Rules(_with_separator(_absolute(root)), Patterns.parse([*exclude, *extend_exclude]))
     walker = _Walker(excluded, respect_gitignore=respect_gitignore)
     seen: set[str] = set()
     links: list[_Found] = []
     for path in sorted(map(_absolute, paths)):
-        if force_exclude and excluded.verdict(str(path), is_folder=path.is_dir()):
+        if force_exclude and _excluded_with_parents(path, excluded):
             continue
         if path.is_dir():
             found: Iterable[_Found | Problem] = walker.files(path)
@@ -111,7 +110,7 @@ class _Rules:
     """Patterns, and the folder that they are relative to, with a separator at its end."""
 
     base: str
-    spec: pathspec.GitIgnoreSpec
+    patterns: Patterns
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
         """True: left out; False: taken back in by a `!` pattern; None: no pattern matches."""
@@ -120,7 +119,7 @@ class _Rules:
         relative = path[len(self.base) :]
         if os.sep != "/":
             relative = relative.replace(os.sep, "/")
-        return self.spec.check_file(relative + "/" * is_folder, ()).include
+        return self.patterns.verdict(relative, is_folder=is_folder)
 
 
 class _Folder(NamedTuple):
@@ -193,6 +192,12 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - takes `..` out and leaves symbolic links alone
 
 
+def _excluded_with_parents(path: Path, excluded: _Rules) -> bool:
+    return bool(excluded.verdict(str(path), is_folder=path.is_dir())) or any(
+        excluded.verdict(str(folder), is_folder=True) for folder in path.parents
+    )
+
+
 def _with_separator(folder: Path | str) -> str:
     return os.path.join(folder, "")  # noqa: PTH118
 
@@ -221,22 +226,9 @@ def _ignore_files(folder: str) -> tuple[_Rules, ...]:
             data = (Path(folder) / name).read_bytes()
         except OSError:
             continue
-        rules.append(_rules(folder, os.fsdecode(data).split("\n")))
+        lines = [line.removesuffix("\r") for line in os.fsdecode(data).removeprefix("\ufeff").split("\n")]
+        rules.append(_Rules(_with_separator(folder), Patterns.parse(lines)))
     return tuple(rules)
-
-
-def _rules(folder: Path | str, lines: Iterable[str]) -> _Rules:
-    """`lines` as patterns for what is in `folder`; as in git, a line that is no pattern is passed over."""
-    patterns = [pattern for line in lines if _is_pattern(pattern := line.removesuffix("\r"))]
-    return _Rules(_with_separator(folder), pathspec.GitIgnoreSpec.from_lines(patterns))
-
-
-def _is_pattern(line: str) -> bool:
-    try:
-        pathspec.GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
 
 
 class Import(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.source import Source, SourceError, from_bytes, parse
 from dbos_asyncify.verify import VerifyError, verify
+
+
+_GENERATED = re.compile(r"@generated\b|\bgenerated\b.*\bdo not edit\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,19 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
     """
     problems: list[Problem] = []
     modules = ModuleMap(files, root)
+    generated: set[Path] = set()
     parsed: list[tuple[int, Source, ast.Module]] = []
     for source in sources:
         number = modules.number(source.path)
         assert number is not None
+        if is_generated(source.text):
+            generated.add(source.path)
         try:
             parsed.append((number, source, parse(source)))
         except SourceError as error:
             problems.append(problem_of(error))
+    editable = frozenset(source.path for _, source, _ in parsed) if options.editable is None else options.editable
+    options = replace(options, editable=editable - generated)
     catalogue = dbos_api.load(options.dbos_version)
     program = Program.build(parsed, modules, catalogue, options.target_python)
     for path in program.too_deep:
@@ -59,6 +68,14 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
     changes, applied, more = _changes(program, findings, options)
     problems.extend(more)
     return Result(tuple(findings), tuple(changes), tuple(problems), len(files), len(parsed), applied)
+
+
+def is_generated(text: str) -> bool:
+    """Whether a file says in its first comments that a program wrote it: a change would be lost."""
+    for line in text.lstrip().splitlines()[:5]:
+        if line.startswith("#") and _GENERATED.search(line):
+            return True
+    return False
 
 
 def problem_of(error: SourceError) -> Problem:
@@ -81,7 +98,7 @@ def _confined(finding: Finding, options: Options) -> Finding:
     outside = sorted(str(path) for path in finding.fix.edits if path not in options.editable)
     if not outside:
         return finding
-    reason = f"the fix would also change {', '.join(outside)}, outside the paths given"
+    reason = f"the fix would also change {', '.join(outside)}, outside the paths given or generated"
     return replace(finding, fix=None, reason=reason)
 
 

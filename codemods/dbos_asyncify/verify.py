@@ -226,6 +226,8 @@ def _lines(source: Source, text: str, edits: Iterable[Edit]) -> None:
     """Every line outside the edits is there, unchanged and in order."""
     touched: set[int] = set()
     for edit in edits:
+        if isinstance(edit, Bracket):
+            touched.update(range(edit.closing[0], edit.closing[1] + 1))
         last = edit.span.line if isinstance(edit, AsyncFor) else edit.span.end_line  # its span holds the loop's body too
         touched.update(range(edit.span.line, last + 1))
     result = tuple(io.StringIO(text, newline=""))

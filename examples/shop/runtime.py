@@ -1,4 +1,4 @@
-"""Where the shop keeps its data, and how DBOS starts and stops. Everything here runs before or after the loop."""
+"""Where the shop keeps its data, and how DBOS starts and stops. All of it runs outside of the loop."""
 
 import os
 from pathlib import Path

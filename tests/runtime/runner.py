@@ -6,7 +6,8 @@ Every run needs a process of its own, because DBOS is one object a process. MODU
 workflow called `workflow`, or a function `main`, that takes nothing; plain or a coroutine function. Its
 function `setup`, if there is one, runs once DBOS is up. With `launch_on_loop = True` in it DBOS is launched
 on the running loop, as a web server's start-up hook does it; else before the loop runs. The databases'
-addresses come from the environment: DBOS_SYSTEM_DATABASE_URL, and APP_DATABASE_URL for the module's own tables.
+addresses come from the environment: DBOS_SYSTEM_DATABASE_URL, and APP_DATABASE_URL for the module's own
+tables.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import pytest
 
+from dbos_asyncify.pipeline import rewrite_text
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -145,8 +147,6 @@ def test_migration(case: Case, dbos_environment: dict[str, str], tmp_path: Path)
 
 @pytest.mark.parametrize("case", ALL, ids=NAMES)
 def test_tool_writes_after(case: Case) -> None:
-    from dbos_asyncify.pipeline import rewrite_text
-
     path = case.folder / "before.py"
     expected = (case.folder / "after.py").read_text(encoding="utf-8")
     assert rewrite_text(path.read_text(encoding="utf-8"), path) == expected

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import libcst as cst
+from libcst._nodes.expression import ExpressionPosition
 
 from dbos_asyncify.edits.base import Edit
 
@@ -21,7 +22,16 @@ class AddAwait(Edit):
         lpar, rpar = list(node.lpar), list(node.rpar)
         if not lpar and binds_tighter(parent, original):
             lpar, rpar = [cst.LeftParen()], [cst.RightParen()]
-        return cst.Await(node.with_changes(lpar=[], rpar=[]), lpar=lpar, rpar=rpar)
+        return _Await(node.with_changes(lpar=[], rpar=[]), lpar=lpar, rpar=rpar)
+
+
+class _Await(cst.Await):
+    """LibCST asks for a space between `await f()` and an operator behind it; what counts is how `f()` ends."""
+
+    def _safe_to_use_with_word_operator(self, position: ExpressionPosition) -> bool:
+        if position is ExpressionPosition.LEFT and not self.rpar:
+            return self.expression._safe_to_use_with_word_operator(position)
+        return super()._safe_to_use_with_word_operator(position)
 
 
 def binds_tighter(parent: cst.CSTNode | None, node: cst.CSTNode) -> bool:

@@ -30,6 +30,7 @@ class Bracket(Edit):
     expression is told differently by `ast` and by LibCST.
     """
 
+    closing: tuple[int, int]  # the lines among which the closing bracket comes to stand
     node_types: ClassVar[tuple[type[cst.CSTNode], ...]] = (cst.GeneratorExp,)
 
     def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:

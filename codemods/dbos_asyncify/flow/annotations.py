@@ -29,8 +29,10 @@ def _distinct(edits: Iterable[Edit]) -> list[Edit]:
 
 def _annotations(program: Program, unit: Unit, sites: frozenset[Site]) -> Iterator[ast.expr]:
     values, facts = program.values, unit.facts
-    for number, annotation in facts.annotated.items():
-        if origins(values, values.value(unit.number, number)) & sites:
+    for scope, name, annotation in facts.variable_annotations:
+        cell = facts.cells.get((scope, name), ())
+        held = origins(values, [atom for number in cell for atom in values.value(unit.number, number)])
+        if held and held <= sites:
             yield annotation
     for index, cls in enumerate(facts.classes):
         for name, (_, annotation) in cls.annotations.items():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from dbos_asyncify.edits import AsyncComprehension, AsyncFor, Bracket, Collect, Edit, RenameCall, anchor
+from dbos_asyncify.edits import AsyncComprehension, AsyncFor, Collect, Edit, RenameCall
 from dbos_asyncify.findings import Span
 from dbos_asyncify.flow.uses import Use
-from dbos_asyncify.project.placement import awaitable_in, consumer_of
+from dbos_asyncify.project.placement import awaitable_in, bracket_of, consumer_of
 from dbos_asyncify.project.program import CallSite, Program, Unit
 from dbos_asyncify.project.values import Ext, Stream
 from dbos_asyncify.source import span
@@ -76,9 +76,9 @@ def _comprehension(
         consumer = consumer_of(program, unit, whole)
         if consumer:
             return [], consumer
-        edits.append(Bracket(span(anchor(whole), unit.source)))
+        edits.append(bracket_of(unit, whole))
     brackets, obstacle = awaitable_in(program, unit, outer._replace(comprehensions=outer.comprehensions + 1))
-    return ([], obstacle) if obstacle else ([*edits, *(Bracket(found) for found in brackets)], "")
+    return ([], obstacle) if obstacle else ([*edits, *brackets], "")
 
 
 def _variable(unit: Unit, node: ast.AST) -> str:

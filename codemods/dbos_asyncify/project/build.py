@@ -88,6 +88,8 @@ class ExpressionBuilder:
         definitions = self.facts.cells.setdefault((owner, name), [])
         if index not in definitions:
             definitions.append(index)
+        if owner == 0 and self.scope:
+            self.facts.final.setdefault(name, []).append(index)
         self.env[name] = frozenset((index,))
         return index
 
@@ -324,9 +326,9 @@ class ExpressionBuilder:
         self.comprehension_names = self.comprehension_names - bound
         for parameter, argument in zip(function.params, parameters(function.node), strict=True):
             value = self.number(None, Param(function.index, parameter.name))
-            index = self.define(parameter.name, argument, value)
+            self.define(parameter.name, argument, value)
             if parameter.annotation_node is not None:
-                self.facts.annotated[index] = parameter.annotation_node
+                self.facts.variable_annotations.append((self.scope, parameter.name, parameter.annotation_node))
         if isinstance(function.node, ast.Lambda):
             function.returns.append(self.expression(function.node.body))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from dbos_asyncify.project.values import (
     Coro,
     Decorator,
     Ext,
+    Foreign,
     Func,
     Handle,
     HandleMethod,
@@ -35,7 +37,7 @@ from dbos_asyncify.project.values import (
 if TYPE_CHECKING:
     from dbos_asyncify.project.solve import Values
 
-_ROLES = {"workflow": Role.WORKFLOW, "step": Role.STEP, "transaction": Role.TRANSACTION}
+ROLES = {"workflow": Role.WORKFLOW, "step": Role.STEP, "transaction": Role.TRANSACTION}
 
 
 class Given(NamedTuple):
@@ -55,7 +57,7 @@ def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[
             return _api(values, owner, name, args, site)
         case Decorator(role):
             given = args[0].atoms if args else ()
-            return [Func(a.module, a.index, role) if isinstance(a, Func) else a for a in given]
+            return [_decorated(role, a) for a in given]
         case Func():
             return _function(values, atom, args, site)
         case Bound(func, instance):
@@ -74,6 +76,17 @@ def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[
         _escape(values, args)
         return (UNKNOWN,)
     return (DATA,)
+
+
+def _decorated(role: Role, atom: Atom) -> Atom:
+    """What a DBOS decorator makes of a function."""
+    if isinstance(atom, Func):
+        return Func(atom.module, atom.index, role)
+    if isinstance(atom, Ext):
+        top = atom.path.partition(".")[0]
+        if top in sys.stdlib_module_names and top != "asyncio":
+            return Foreign(atom.path, role)  # the standard library's functions are no coroutines
+    return UNKNOWN if isinstance(atom, Ext) else atom
 
 
 def _first(args: list[Given]) -> tuple[Atom, ...]:
@@ -125,10 +138,10 @@ def _function(values: Values, func: Func, args: list[Given], site: Site) -> Iter
 
 
 def _api(values: Values, owner: str, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
-    if name in _ROLES:
-        decorator = Decorator(_ROLES[name])
+    if name in ROLES:
+        decorator = Decorator(ROLES[name])
         functions = [atom for given in args for atom in given.atoms if isinstance(atom, Func)]
-        return [Func(a.module, a.index, decorator.role) for a in functions] if functions else (decorator,)
+        return [_decorated(decorator.role, a) for a in functions] if functions else (decorator,)
     member = values.catalogue.member(owner, name)
     if member is None:
         return (UNKNOWN,)

@@ -233,5 +233,7 @@ class Facts:
     stars: list[Imported] = field(default_factory=list)
     attribute_stores: list[AttributeStore] = field(default_factory=list)
     item_stores: list[ItemStore] = field(default_factory=list)
-    annotated: dict[int, ast.expr] = field(default_factory=dict)  # definition -> its annotation
+    annotated: dict[int, ast.expr] = field(default_factory=dict)  # stored value -> its annotation
+    variable_annotations: list[tuple[int, str, ast.expr]] = field(default_factory=list)  # scope, name
+    final: dict[str, list[int]] = field(default_factory=dict)  # the module's names as functions find them
     name_scopes: dict[int, int] = field(default_factory=dict)  # node -> scope where it stands

@@ -6,8 +6,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from dbos_asyncify.edits import anchor
-from dbos_asyncify.findings import Span
+from dbos_asyncify.edits import Bracket, anchor
 from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Context
 from dbos_asyncify.project.program import CallSite, Program, Unit
@@ -26,7 +25,7 @@ class Placement:
     awaited: bool
     concurrently: bool = False
     obstacle: str = ""
-    brackets: tuple[Span, ...] = ()
+    brackets: tuple[Bracket, ...] = ()
 
 
 def placement(program: Program, call: CallSite) -> Placement:
@@ -41,13 +40,13 @@ def placement(program: Program, call: CallSite) -> Placement:
     return Placement(False, obstacle=obstacle, brackets=brackets)
 
 
-def awaitable_in(program: Program, unit: Unit, context: Context) -> tuple[tuple[Span, ...], str]:
+def awaitable_in(program: Program, unit: Unit, context: Context) -> tuple[tuple[Bracket, ...], str]:
     """What must be done so that an `await` can stand in this context: brackets to add, or why it cannot."""
     if context.trap == "class body":
         return (), "a class body cannot await: compute the value before the class"
     if context.trap == "lambda":
         return (), "a lambda cannot await: make it a coroutine function, or compute the value before"
-    brackets: list[Span] = []
+    brackets: list[Bracket] = []
     if context.comprehensions > 1 and (program.target_python or (3, 10)) < (3, 11):
         return (), (
             "Python before 3.11 cannot await in a comprehension inside another one: use a loop, "
@@ -59,9 +58,16 @@ def awaitable_in(program: Program, unit: Unit, context: Context) -> tuple[tuple[
         consumer = consumer_of(program, unit, generator)
         if consumer:
             return (), consumer
-        brackets.append(span(anchor(generator), unit.source))
+        brackets.append(bracket_of(unit, generator))
         context = unit.facts.contexts[context.generator]
     return tuple(brackets), ""
+
+
+def bracket_of(unit: Unit, generator: ast.GeneratorExp) -> Bracket:
+    """The edit that makes a list comprehension of a generator expression."""
+    last = generator.generators[-1]
+    end = (last.ifs or [last.iter])[-1].end_lineno or 0
+    return Bracket(span(anchor(generator), unit.source), (end, generator.end_lineno or end))
 
 
 def consumer_of(program: Program, unit: Unit, generator: ast.GeneratorExp) -> str:

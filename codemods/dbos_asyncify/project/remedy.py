@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from dbos_asyncify.edits import AddAwait, Bracket, Edit, Import, RenameCall, ToThread
+from dbos_asyncify.edits import AddAwait, Edit, Import, RenameCall, ToThread
 from dbos_asyncify.project.facts import Facts
 from dbos_asyncify.project.placement import placement
 from dbos_asyncify.project.program import CallSite, Program
@@ -49,7 +49,7 @@ def _awaited(program: Program, call: CallSite, edits: tuple[Edit, ...]) -> Remed
         return Remedy(reason=place.obstacle)
     if place.awaited:
         return Remedy(edits)
-    return Remedy((*edits, AddAwait(call.span), *(Bracket(span) for span in place.brackets)))
+    return Remedy((*edits, AddAwait(call.span), *place.brackets))
 
 
 def to_thread_spelling(program: Program, call: CallSite) -> tuple[str, Import | None]:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from dbos_asyncify.dbos_api import Catalogue
 from dbos_asyncify.project import facts as f
 from dbos_asyncify.project.build import parameters
-from dbos_asyncify.project.calls import Given, api_result, call
+from dbos_asyncify.project.calls import ROLES, Given, api_result, call
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.values import (
     DATA,
@@ -138,7 +138,7 @@ class Values:
             for function in facts.functions:
                 self.enqueue(("function", module, function.index))
             for number, op in enumerate(facts.ops):
-                if isinstance(op, f.Typed):
+                if isinstance(op, (f.Typed, f.FunctionRef)):
                     self.enqueue(("node", module, number))
         self.run()
 
@@ -263,8 +263,8 @@ class Values:
     def global_name(self, module: int, name: str) -> Iterable[Atom]:
         facts = self.facts[module]
         found: list[Atom] = list(self.read(("set", module, name)))
-        if (0, name) in facts.cells:
-            for node in facts.cells[0, name]:
+        if name in facts.final:
+            for node in facts.final[name]:
                 found.extend(self.node(module, node))
             return found
         for star in facts.stars:
@@ -282,9 +282,9 @@ class Values:
         facts = self.facts.get(module)
         found: list[Atom] = list(self.read(("set", module, name)))
         if facts is not None:
-            for node in facts.cells.get((0, name), ()):
+            for node in facts.final.get(name, ()):
                 found.extend(self.node(module, node))
-            if (0, name) in facts.cells:
+            if name in facts.final:
                 return found
             for star in facts.stars:
                 target = self.modules.resolve(module, star.module, star.level)
@@ -469,12 +469,17 @@ class Values:
         """A function under its decorators: they may give it a role, but do not change which function it is."""
         functions: set[Atom] = {Func(module, index)}
         for decorator in decorators:
-            for atom in self.node(module, decorator):
+            atoms = self.node(module, decorator)
+            if not atoms and not self.settled:
+                return ()  # not known yet: a function must not be taken for a plain one before
+            for atom in atoms:
                 changed = self.apply_decorator(atom, functions, site)
                 functions = changed or functions
         return functions
 
     def apply_decorator(self, atom: Atom, functions: set[Atom], site: Site) -> set[Atom]:
+        if isinstance(atom, Api) and atom.name in ROLES:
+            atom = Decorator(ROLES[atom.name])  # `@ds.transaction` without a call
         if isinstance(atom, Decorator):
             return {Func(a.module, a.index, atom.role) for a in functions if isinstance(a, Func)}
         if isinstance(atom, (Func, Bound)):

@@ -35,7 +35,10 @@ def facts_of(tree: ast.Module) -> Facts:
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)):
                 facts.parents[child] = node
-    StatementBuilder(facts, opened).block(tree.body)
+    builder = StatementBuilder(facts, opened)
+    builder.block(tree.body)
+    for name, definitions in builder.env.items():
+        facts.final.setdefault(name, []).extend(sorted(definitions))
     return facts
 
 
@@ -197,6 +200,8 @@ class StatementBuilder(ExpressionBuilder):
 
     def on_AnnAssign(self, node: ast.AnnAssign) -> None:
         value = -1 if node.value is None else self.expression(node.value)
+        if isinstance(node.target, ast.Name):
+            self.facts.variable_annotations.append((self.scope, node.target.id, node.annotation))
         if node.value is None and isinstance(node.target, ast.Name) and self.cls < 0 and self.scope:
             self.annotation(node.annotation)  # a bare annotation of a local binds nothing
             return
@@ -205,8 +210,6 @@ class StatementBuilder(ExpressionBuilder):
         if isinstance(node.target, ast.Name) and self.in_class_body():
             self.facts.classes[self.cls].annotations[node.target.id] = (typed, node.annotation)
         self.assign(node.target, typed)
-        if isinstance(node.target, ast.Name):
-            self.facts.annotated[self.facts.numbers[node.target]] = node.annotation
 
     def on_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):

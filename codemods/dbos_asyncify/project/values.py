@@ -86,6 +86,14 @@ class Func:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """A synchronous function of the standard library that DBOS was given: `DBOS.step()(platform.node)`."""
+
+    path: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
 class Bound:
     """A method of the project with its first argument given."""
 
@@ -172,7 +180,7 @@ class Partial:
 
 
 Atom: TypeAlias = (
-    Other | Ext | Module | Inst | Api | Decorator | Func | Bound | Cls | Obj | Box | BoxMethod | Handle
+    Other | Ext | Module | Inst | Api | Decorator | Func | Foreign | Bound | Cls | Obj | Box | BoxMethod | Handle
     | HandleMethod | Stream | Result | Coro | Partial
 )  # fmt: skip
 Value: TypeAlias = frozenset[Atom]

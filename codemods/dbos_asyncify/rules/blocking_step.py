@@ -61,7 +61,7 @@ class BlockingStep(Rule):
         if not certain:
             return Draft(cls, call, message, reason="what is called here can also be something else")
         for func in functions:
-            place = loop_use(program, func)
+            place = loop_use(program, func) if isinstance(func, Func) else None
             if place is not None:
                 reason = "the step's body uses the running event loop, which a thread does not have: make it a coroutine"
                 return Draft(cls, call, message, reason=reason, chain=(place,))

@@ -15,7 +15,7 @@ _OWNERS = frozenset({"DBOS", "DBOSClient", "Queue", "Debouncer", "DebouncerClien
 _LEFT_ALONE = frozenset(
     {
         "launch", "destroy", "migrate", "reset_system_database", "listen_queues", "reserve_step", "set_authentication",
-        "alert_handler", "register_instance", "kafka_consumer", "get_workflow_id", "register_serializer",
+        "alert_handler", "register_instance", "kafka_consumer", "get_workflow_id", "create", "create_async",
     }
 )  # fmt: skip
 

@@ -1,0 +1,219 @@
+"""Settings: the command line over `[tool.dbos-asyncify]` in pyproject.toml over the defaults."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from packaging.version import InvalidVersion, Version
+
+from dbos_asyncify.discover import DEFAULT_EXCLUDE
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLE = "dbos-asyncify"
+ALL = "ALL"
+
+Scope = Literal["all", "workflows"]
+
+
+class ConfigError(Exception):
+    """A setting that makes no sense; `path` and `line` say where, None and 0 for the command line."""
+
+    def __init__(self, message: str, path: Path | None = None, line: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.line = line
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return self.message
+        return f"{self.path}:{self.line}: {self.message}" if self.line else f"{self.path}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run does. A field is a key of `[tool.dbos-asyncify]`, with hyphens for its underscores.
+
+    Rules are named as on the command line: a name, a code, the beginning of codes, or ALL.
+    """
+
+    select: tuple[str, ...] = (ALL,)
+    ignore: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    unsafe_fixes: bool = False
+    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
+    extend_exclude: tuple[str, ...] = ()
+    respect_gitignore: bool = True
+    force_exclude: bool = False
+    scope: Scope = "all"
+    dbos_version: str | None = None
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def rules(self, known: Mapping[str, str]) -> frozenset[str]:
+        """The codes of the rules that are on; `known` maps the code of every rule to its name."""
+        chosen = {code for selector in self.select + self.extend_select for code in matching(selector, known)}
+        return frozenset(chosen.difference(*(matching(selector, known) for selector in self.ignore)))
+
+
+def load(start: Path, known: Mapping[str, str], config: Path | None = None) -> Settings:
+    """The settings that hold in folder `start`: from `config`, else the nearest pyproject.toml with the table.
+
+    `known` maps the code of every rule to its name.
+
+    Raises ConfigError.
+    """
+    path = config or _nearest(start)
+    if path is None:
+        return Settings()
+    text, document = _read_toml(path)
+    table = _table(document)
+    if table is None:
+        raise ConfigError(f"has no table [tool.{TABLE}]", path)
+    values = {}
+    for key, value in table.items():
+        try:
+            name = _field_name(key)
+            values[name] = _checked(name, key, value, known)
+        except ConfigError as error:
+            raise ConfigError(error.message, path, _line_of(key, text)) from None
+    return replace(Settings(), **values)
+
+
+def override(settings: Settings, given: Mapping[str, object], known: Mapping[str, str]) -> Settings:
+    """`settings` with what the command line says: `given` maps fields of Settings to values, None to keep one.
+
+    Raises ConfigError.
+    """
+    values = {
+        name: _checked(name, "--" + name.replace("_", "-"), value, known)
+        for name, value in given.items()
+        if value is not None
+    }
+    return replace(settings, **values)
+
+
+def matching(selector: str, known: Mapping[str, str]) -> frozenset[str]:
+    """The codes of `known` that `selector` stands for; none if it is unknown."""
+    if selector == ALL:
+        return frozenset(known)
+    prefix = re.fullmatch(r"[A-Z]+\d*", selector)
+    return frozenset(
+        code for code, name in known.items() if name == selector or (prefix and code.startswith(selector))
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The TOML document at `path`.
+
+    Raises ConfigError where it is unreadable or no TOML.
+    """
+    return _read_toml(path)[1]
+
+
+def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_bytes().decode()
+        return text, tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or error}", path) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("is not UTF-8", path, error.object.count(b"\n", 0, error.start) + 1) from error
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+        line = int(place[1]) if place and place[1] else len(text.splitlines())
+        message = str(error)[: place.start()] if place else str(error)
+        raise ConfigError(f"is not valid TOML: {message}", path, line) from error
+
+
+def _nearest(start: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file() and _table(read_toml(path)) is not None:
+            return path
+    return None
+
+
+def _table(document: dict[str, Any]) -> dict[str, Any] | None:
+    tool = document.get("tool")
+    table = tool.get(TABLE) if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def _field_name(key: str) -> str:
+    keys = {each.name.replace("_", "-"): each.name for each in fields(Settings)}
+    if key not in keys:
+        raise ConfigError(f"unknown key `{key}` in [tool.{TABLE}]{_suggestion(key, keys)}")
+    return keys[key]
+
+
+def _checked(name: str, shown: str, value: object, known: Mapping[str, str]) -> Any:
+    """`value` as field `name` holds it; `shown` is what the user calls that field."""
+    if name == "per_file_ignores":
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"`{shown}` must be a table of file patterns with lists of rules")
+        return {pattern: _selectors(shown, rules, known) for pattern, rules in value.items()}
+    if name in ("select", "ignore", "extend_select"):
+        return _selectors(shown, value, known)
+    if name in ("exclude", "extend_exclude"):
+        return _strings(shown, value)
+    if name == "scope":
+        if value not in get_args(Scope):
+            raise ConfigError(f"`{shown}` must be one of {', '.join(map(repr, get_args(Scope)))}")
+        return value
+    if name == "dbos_version":
+        return _version(shown, value)
+    if not isinstance(value, bool):
+        raise ConfigError(f"`{shown}` must be true or false")
+    return value
+
+
+def _strings(shown: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"`{shown}` must be a list of strings")
+    return tuple(value)
+
+
+def _selectors(shown: str, value: object, known: Mapping[str, str]) -> tuple[str, ...]:
+    selectors = _strings(shown, value)
+    for selector in selectors:
+        if not matching(selector, known):
+            raise ConfigError(
+                f"unknown rule `{selector}` in `{shown}`{_suggestion(selector, [*known, *known.values()])}"
+            )
+    return selectors
+
+
+def _version(shown: str, value: object) -> str:
+    try:
+        return str(Version(value if isinstance(value, str) else ""))
+    except InvalidVersion:
+        raise ConfigError(f'`{shown}` must be a version such as "3.4.0", not {value!r}') from None
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f": did you mean `{close[0]}`?" if close else ""
+
+
+def _line_of(key: str, text: str) -> int:
+    """The line of `key` in the table; 0 where it is written in a way that is not looked for."""
+    in_table = False
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            name = re.sub(r"[\s\"']", "", header[1])
+            in_table = name == f"tool.{TABLE}"
+            if name == f"tool.{TABLE}.{key}":
+                return number
+        elif in_table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+            return number
+    return 0
