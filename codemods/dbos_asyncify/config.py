@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -64,9 +65,20 @@ class Settings:
         chosen = {code for selector in self.select + self.extend_select for code in matching(selector, known)}
         return frozenset(chosen.difference(*(matching(selector, known) for selector in self.ignore)))
 
+    def ignored_in(self, path: Path, root: Path, known: Mapping[str, str]) -> frozenset[str]:
+        """The codes that the per-file ignores turn off in the file at `path`; patterns are relative to `root`."""
+        ignored: set[str] = set()
+        for pattern, selectors in self.per_file_ignores.items():
+            names = (
+                [path.name, path.relative_to(root).as_posix()] if path.is_relative_to(root) else [path.name]
+            )
+            if any(fnmatch(name, pattern) for name in names):
+                ignored.update(*(matching(selector, known) for selector in selectors))
+        return frozenset(ignored)
+
 
 def load(start: Path, known: Mapping[str, str], config: Path | None = None) -> Settings:
-    """The settings that hold in folder `start`: from `config`, else the nearest pyproject.toml with the table.
+    """The settings for folder `start`: those of `config`, else of the nearest pyproject.toml with the table.
 
     `known` maps the code of every rule to its name.
 
@@ -90,7 +102,7 @@ def load(start: Path, known: Mapping[str, str], config: Path | None = None) -> S
 
 
 def override(settings: Settings, given: Mapping[str, object], known: Mapping[str, str]) -> Settings:
-    """`settings` with what the command line says: `given` maps fields of Settings to values, None to keep one.
+    """`settings` with what the command line says: `given` maps fields to values, None to keep what is there.
 
     Raises ConfigError.
     """
@@ -118,6 +130,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises ConfigError where it is unreadable or no TOML.
     """
     return _read_toml(path)[1]
+
+
+def version(shown: str, value: object) -> str:
+    """`value`, which the user calls `shown`, as a version; raises ConfigError where it is none."""
+    try:
+        return str(Version(value if isinstance(value, str) else ""))
+    except InvalidVersion:
+        raise ConfigError(f'`{shown}` must be a version such as "3.4.0", not {value!r}') from None
 
 
 def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
@@ -171,7 +191,7 @@ def _checked(name: str, shown: str, value: object, known: Mapping[str, str]) -> 
             raise ConfigError(f"`{shown}` must be one of {', '.join(map(repr, get_args(Scope)))}")
         return value
     if name == "dbos_version":
-        return _version(shown, value)
+        return version(shown, value)
     if not isinstance(value, bool):
         raise ConfigError(f"`{shown}` must be true or false")
     return value
@@ -191,13 +211,6 @@ def _selectors(shown: str, value: object, known: Mapping[str, str]) -> tuple[str
                 f"unknown rule `{selector}` in `{shown}`{_suggestion(selector, [*known, *known.values()])}"
             )
     return selectors
-
-
-def _version(shown: str, value: object) -> str:
-    try:
-        return str(Version(value if isinstance(value, str) else ""))
-    except InvalidVersion:
-        raise ConfigError(f'`{shown}` must be a version such as "3.4.0", not {value!r}') from None
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:

@@ -93,10 +93,12 @@ def _translate_name(pattern: str) -> str:
 
 
 def _translate_set(items: str) -> str:
-    inner = items.lstrip("!^") if items[0] in "!^" else items
+    inner = items[1:] if items[0] in "!^" else items
     regex = "(?!/)[^" if inner != items else "(?!/)["
     for item in _SET_ITEM.finditer(inner):
         if item["named"]:
+            if item["named"] not in _NAMED_SETS:
+                raise re.error("not a pattern")
             regex += _NAMED_SETS[item["named"]]
         elif item[0] == "-":
             regex += "-"

@@ -1,0 +1,57 @@
+"""Writing: a file is replaced whole or left as it was."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+class ApplyError(Exception):
+    """A file that was not written, and is as it was."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+        self.message = message
+
+
+def write(path: Path, before: bytes, after: bytes) -> None:
+    """Replace the contents `before` of the file at `path` by `after`, atomically, with mode and owner kept.
+
+    Of a symbolic link the target is written.
+
+    Raises ApplyError, with the file untouched, where it no longer holds `before` or cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    temporary: Path | None = None
+    try:
+        status = target.stat()
+        if target.read_bytes() != before:
+            raise ApplyError(path, "changed since it was read")
+        if not os.access(target, os.W_OK):
+            raise ApplyError(path, "is read-only")
+        # In the same folder, so that the replacement is one step and not a copy between file systems.
+        descriptor, name = tempfile.mkstemp(prefix=".dbos-asyncify-", dir=target.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(after)
+            _keep_owner_and_mode(temporary, status)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise ApplyError(path, f"cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _keep_owner_and_mode(temporary: Path, status: os.stat_result) -> None:
+    # The owner first: to change it clears the set-user-id bits of the mode.
+    if hasattr(os, "chown"):
+        with suppress(OSError):
+            os.chown(temporary, status.st_uid, status.st_gid)
+    temporary.chmod(stat.S_IMODE(status.st_mode))

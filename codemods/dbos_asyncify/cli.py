@@ -1,0 +1,247 @@
+"""The command: parses options, calls the pipeline, prints, and sets the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+from rich.console import Console
+from rich.markdown import Markdown
+
+from dbos_asyncify import __version__, config
+from dbos_asyncify.apply import ApplyError, write
+from dbos_asyncify.config import ConfigError, Settings
+from dbos_asyncify.findings import Change, Finding, Problem, Result
+from dbos_asyncify.pipeline import Options, analyse
+from dbos_asyncify.report import text
+from dbos_asyncify.report.patch import patch
+from dbos_asyncify.rules import all_rules
+from dbos_asyncify.target import find_target, target_python
+from dbos_asyncify.workspace import Workspace, open_workspace
+
+CLEAN, LEFT, FAILED = 0, 1, 2
+STDIN = "-"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="dbos-asyncify")
+def main() -> None:
+    """Migrate async DBOS code: synchronous DBOS calls in coroutines become their asynchronous forms."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))  # long chains of calls are deep trees
+
+
+def shared_options(command: Command) -> Command:
+    """The arguments and options that `check`, `diff` and `fix` have in common."""
+    decorators = [
+        click.argument("paths", nargs=-1, type=click.Path(path_type=Path)),
+        click.option("--select", multiple=True, metavar="RULE", help="Only these rules: codes, their beginnings, names, ALL."),
+        click.option("--extend-select", multiple=True, metavar="RULE", help="These rules as well."),
+        click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules."),
+        click.option("--unsafe-fixes/--no-unsafe-fixes", default=None, help="Also make the fixes that may change what the code does."),
+        click.option("--dbos-version", metavar="VERSION", help="The lowest dbos version that the code must run on."),
+        click.option("--scope", type=click.Choice(["all", "workflows"]), help="All coroutines, or workflow code only."),
+        click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out (instead of the default list)."),
+        click.option("--extend-exclude", multiple=True, metavar="PATTERN", help="Leave these out as well."),
+        click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what git ignores."),
+        click.option("--force-exclude/--no-force-exclude", default=None, help="Leave out excluded files even if they are named."),
+        click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A pyproject.toml to read."),
+        click.option("--isolated", is_flag=True, help="Read no configuration file."),
+        click.option("--stdin-filename", type=click.Path(path_type=Path), help="The name of what is read from standard input (-)."),
+        click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours on the terminal."),
+        click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something is left to do."),
+        click.option("-o", "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the output to a file."),
+        click.option("-q", "--quiet", is_flag=True, help="No summary."),
+    ]  # fmt: skip
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+class Stdin(NamedTuple):
+    """What came from standard input, and the name that it goes by."""
+
+    path: Path
+    data: bytes
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a command: what was asked for, and what came out."""
+
+    settings: Settings
+    workspace: Workspace
+    result: Result
+    out: Console
+    err: Console
+    quiet: bool
+    exit_zero: bool
+    stdin: Stdin | None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return (*self.workspace.problems, *self.result.problems)
+
+    def finish(self, left: bool, more: Sequence[Problem] = (), written: int | None = None) -> None:
+        """Say what went wrong and sum up on standard error; exit."""
+        found = (*self.problems, *more)
+        text.problems(self.err, found, Path.cwd())
+        if not self.quiet:
+            text.summary(self.err, self.result, written=written)
+        self.out.file.flush()
+        sys.exit(FAILED if found else LEFT if left and not self.exit_zero else CLEAN)
+
+
+@main.command()
+@shared_options
+@click.option("--output-format", type=click.Choice(["text", "concise", "patch"]), default="text", show_default=True)
+def check(output_format: str, **given: Any) -> None:
+    """List what is wrong in PATHS (default: the current folder), and why."""
+    run = start(given)
+    if output_format == "patch":
+        _write_patch(run)
+    elif output_format == "concise":
+        text.concise(run.out, run.result.findings, Path.cwd())
+    else:
+        text.full(run.out, run.result.findings, Path.cwd())
+    run.finish(left=bool(run.result.findings))
+
+
+@main.command()
+@shared_options
+@click.option("--output-format", type=click.Choice(["auto", "text", "patch"]), default="auto", show_default=True,
+              help="auto: explained and coloured on a terminal, else a patch for git apply.")  # fmt: skip
+def diff(output_format: str, **given: Any) -> None:
+    """Show what would change in PATHS, and what needs a person. Nothing is written."""
+    run = start(given)
+    by_hand = [finding for finding in run.result.findings if finding.fix is None]
+    explained = output_format == "text" or (output_format == "auto" and run.out.is_terminal)
+    if explained:
+        text.explained_diff(run.out, run.result.changes, Path.cwd())
+    else:
+        _write_patch(run)
+    text.full(run.out if explained else run.err, by_hand, Path.cwd())
+    run.finish(left=bool(run.result.findings))
+
+
+@main.command()
+@shared_options
+@click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit with 1 if anything was fixed.")
+def fix(exit_non_zero_on_fix: bool, **given: Any) -> None:
+    """Apply the fixes to PATHS. With `-`, read a file from standard input and print it fixed."""
+    run = start(given)
+    failed: list[Problem] = []
+    written = 0
+    for change in run.result.changes:
+        if run.stdin is not None and change.path == run.stdin.path:
+            continue
+        try:
+            write(change.path, change.before, change.after)
+            written += 1
+        except ApplyError as error:
+            failed.append(Problem(error.path, error.message))
+    if run.stdin is not None:
+        _write_bytes(run, _fixed(run.stdin, run.result.changes))
+    left = [finding for finding in run.result.findings if finding.fix is None or finding.fix not in run.result.applied]
+    text.full(run.err, left, Path.cwd())
+    run.finish(left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, written=written)
+
+
+@main.command()
+@click.argument("name", required=False)
+def rule(name: str | None) -> None:
+    """Print the documentation of one rule (by code or name), or the list of all rules."""
+    console = Console(highlight=False)
+    rules = all_rules()
+    if name is None:
+        for each in rules.values():
+            console.print(f"[bold]{each.code}[/] {each.name}: {each.documentation().splitlines()[0]}", soft_wrap=True)
+        return
+    chosen = [each for each in rules.values() if name in (each.code, each.name)]
+    if not chosen:
+        raise click.UsageError(f"no rule {name!r}: `dbos-asyncify rule` lists them")
+    console.print(Markdown(f"# {chosen[0].name} ({chosen[0].code})\n\n{chosen[0].documentation()}"))
+
+
+def start(given: dict[str, Any]) -> Run:
+    """Read settings and files, analyse. Exits with 2 where the settings make no sense."""
+    color = given["color"]
+    out = _console(color, given["output_file"])
+    err = _console(color, None, stderr=True)
+    known = {code: each.name for code, each in all_rules().items()}
+    try:
+        settings = _settings(given, known)
+        paths, stdin = _inputs(given)
+        workspace = open_workspace(paths, settings, dict([stdin]) if stdin else None)
+        target = find_target(workspace.root, given["dbos_version"], settings.dbos_version)
+        options = Options(
+            wanted=_wanted(settings, known, workspace.root),
+            unsafe_fixes=settings.unsafe_fixes,
+            dbos_version=target.version,
+            target_python=target_python(workspace.root),
+            workflows_only=settings.scope == "workflows",
+            editable=workspace.given,
+        )
+    except ConfigError as error:
+        err.print(f"[bold red]error[/]: {error}", soft_wrap=True, highlight=False)
+        sys.exit(FAILED)
+    result = analyse(workspace.sources, workspace.files, workspace.root, options)
+    return Run(settings, workspace, result, out, err, given["quiet"], given["exit_zero"], stdin)
+
+
+def _console(color: str, output_file: Path | None, *, stderr: bool = False) -> Console:
+    terminal = {"always": True, "never": False}.get(color)
+    file = output_file.open("w", encoding="utf-8", newline="") if output_file else None
+    return Console(stderr=stderr, file=file, force_terminal=terminal, highlight=False, no_color=color == "never" or None)
+
+
+def _settings(given: dict[str, Any], known: dict[str, str]) -> Settings:
+    settings = Settings() if given["isolated"] else config.load(Path.cwd(), known, given["config_file"])
+    names = ("select", "extend_select", "ignore", "unsafe_fixes", "scope", "dbos_version", "exclude", "extend_exclude",
+             "respect_gitignore", "force_exclude")  # fmt: skip
+    lists = {name: given[name] for name in names}
+    split = {
+        name: tuple(part for item in value for part in item.split(",")) if isinstance(value, tuple) else value
+        for name, value in lists.items()
+    }
+    return config.override(settings, {name: value for name, value in split.items() if value not in (None, ())}, known)
+
+
+def _inputs(given: dict[str, Any]) -> tuple[list[Path], Stdin | None]:
+    """The paths, and what came from standard input."""
+    paths = list(given["paths"]) or [Path()]
+    if Path(STDIN) not in paths:
+        return paths, None
+    if len(paths) > 1:
+        raise ConfigError("- (standard input) goes alone")
+    name = (given["stdin_filename"] or Path("stdin.py")).absolute()
+    return [name], Stdin(name, sys.stdin.buffer.read())
+
+
+def _wanted(settings: Settings, known: dict[str, str], root: Path) -> Callable[[Finding], bool]:
+    codes = settings.rules(known)
+    return lambda finding: finding.code in codes and finding.code not in settings.ignored_in(finding.path, root, known)
+
+
+def _fixed(stdin: Stdin, changes: Sequence[Change]) -> bytes:
+    """Standard input after the fix; as it came where nothing changed."""
+    return next((change.after for change in changes if change.path == stdin.path), stdin.data)
+
+
+def _write_patch(run: Run) -> None:
+    _write_bytes(run, patch(run.result.changes, Path.cwd()))
+
+
+def _write_bytes(run: Run, data: bytes) -> None:
+    """Bytes as they are: a patch or a file need not be in the terminal's encoding."""
+    run.out.file.flush()
+    stream = getattr(run.out.file, "buffer", None)
+    if stream is None:
+        run.out.file.write(data.decode(errors="surrogateescape"))
+    else:
+        stream.write(data)
+        stream.flush()

@@ -1,0 +1,1 @@
+"""One file an output; all are made from the same findings and changes."""

@@ -1,0 +1,120 @@
+"""From paths to the files of a project that take part in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbos_asyncify.config import Settings
+from dbos_asyncify.discover import imports, mentions_dbos, project_root, walk
+from dbos_asyncify.findings import Problem
+from dbos_asyncify.project.modules import ModuleMap
+from dbos_asyncify.source import Source, SourceError, from_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What a run looks at.
+
+    `files` are all Python files of the project; `sources` those that take part: they name dbos, or import (through
+    however many modules of the project) one that does, and imports connect them with the files given. `given` are the files that the user named, by themselves or
+    by a folder: only they are reported on and changed.
+    """
+
+    root: Path
+    files: tuple[Path, ...]
+    sources: tuple[Source, ...]
+    given: frozenset[Path]
+    problems: tuple[Problem, ...]
+
+
+def open_workspace(
+    paths: Iterable[Path], settings: Settings, overlay: Mapping[Path, bytes] | None = None
+) -> Workspace:
+    """Find and read the files for `paths`.
+
+    `overlay` holds the contents of files that are not to be read from the disk (standard input). What cannot be
+    read is a problem, and stops nobody else.
+    """
+    overlay = overlay or {}
+    paths = [path.absolute() for path in paths]
+    root = project_root(paths)
+    options = {
+        "root": root,
+        "exclude": settings.exclude,
+        "extend_exclude": settings.extend_exclude,
+        "respect_gitignore": settings.respect_gitignore,
+        "force_exclude": settings.force_exclude,
+    }
+    problems: list[Problem] = []
+    given: list[Path] = []
+    for found in walk([path for path in paths if path not in overlay], **options):  # type: ignore[arg-type]
+        problems.append(found) if isinstance(found, Problem) else given.append(found)
+    given.extend(overlay)
+    around = [found for found in walk([root], **options) if isinstance(found, Path)]  # type: ignore[arg-type]
+    files = sorted({*given, *around})
+    contents: dict[Path, bytes] = dict(overlay)
+    for path in files:
+        if path in contents:
+            continue
+        try:
+            contents[path] = path.read_bytes()
+        except OSError as error:
+            if path in set(given):
+                problems.append(Problem(path, f"cannot be read: {error.strerror or error}", "DBA900"))
+    sources: list[Source] = []
+    for path in sorted(participants(contents, root, frozenset(given))):
+        try:
+            sources.append(from_bytes(path, contents[path]))
+        except SourceError as error:
+            if path in set(given):
+                problems.append(Problem(path, error.message, "DBA900", error.line, error.column))
+    return Workspace(root, tuple(files), tuple(sources), frozenset(given), tuple(problems))
+
+
+def participants(contents: Mapping[Path, bytes], root: Path, given: frozenset[Path]) -> set[Path]:
+    """The files that take part in a run over the files `given`. Nothing is parsed."""
+    named = {path for path, data in contents.items() if mentions_dbos(data)}
+    if not named:
+        return named
+    modules = ModuleMap(sorted(contents), root)
+    imported = {path: _imported(modules, path, data) for path, data in contents.items()}
+    importers: dict[Path, set[Path]] = {}
+    for path, targets in imported.items():
+        for target in targets:
+            importers.setdefault(target, set()).add(path)
+    found = _reached(named, importers)
+    beside = {path: (imported[path] | importers.get(path, set())) & found for path in found}
+    return _reached(found & given, beside)
+
+
+def _reached(start: Iterable[Path], edges: Mapping[Path, Iterable[Path]]) -> set[Path]:
+    found = set(start)
+    pending = list(found)
+    while pending:
+        for path in edges.get(pending.pop(), ()):
+            if path not in found:
+                found.add(path)
+                pending.append(path)
+    return found
+
+
+def _imported(modules: ModuleMap, path: Path, data: bytes) -> set[Path]:
+    """The files of the project that a file seems to import, packages on the way included."""
+    number = modules.number(path)
+    assert number is not None
+    found: set[int] = set()
+    for imported in imports(data):
+        parts = imported.module.split(".") if imported.module else []
+        if not all(parts) or not (parts or imported.level):
+            continue
+        for end in range(0 if imported.level else 1, len(parts) + 1):
+            target = modules.resolve(number, ".".join(parts[:end]), imported.level)
+            if target is None:
+                break
+            found.add(target)
+            if end == len(parts):
+                children = (modules.child(target, name) for name in imported.names)
+                found.update(child for child in children if child is not None)
+    return {modules.paths[target] for target in found if modules.is_file(target)}

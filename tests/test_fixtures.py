@@ -1,0 +1,109 @@
+"""Every fixture, and what each of them gets for free."""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import io
+import subprocess
+import tokenize
+from pathlib import Path
+
+import pytest
+
+from dbos_asyncify.findings import Change
+from dbos_asyncify.report.patch import patch
+from dbos_asyncify.rules import all_rules
+from fixture_cases import FIXTURES, Case, Convert, cases
+
+every_case = pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
+Files = dict[Path, bytes]
+
+
+@every_case
+def test_findings_and_result(case: Case, update_fixtures: bool) -> None:
+    result, after = case.run(case.before())
+    assert not result.problems
+    if update_fixtures:
+        case.update(after, result.findings)
+    assert case.listed(result.findings) == case.expected_findings()
+    assert _text(after) == _text(case.after())
+
+
+@every_case
+def test_second_run_changes_nothing(case: Case) -> None:
+    result, after = case.run(case.after())
+    assert not result.problems
+    assert _text(after) == _text(case.after())
+
+
+@every_case
+def test_comments_are_kept_and_it_compiles(case: Case) -> None:
+    _, after = case.run(case.before())
+    for path, data in case.before().items():
+        assert _comments(after[path]) == _comments(data)
+        compile(after[path], str(path), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def crlf(data: bytes) -> bytes:
+    return data.replace(b"\n", b"\r\n")
+
+
+def bom(data: bytes) -> bytes:
+    return codecs.BOM_UTF8 + data
+
+
+def no_final_newline(data: bytes) -> bytes:
+    return data.rstrip(b"\n")
+
+
+@every_case
+@pytest.mark.parametrize("convert", [crlf, bom, no_final_newline], ids=lambda convert: convert.__name__)
+def test_line_ends_and_byte_order_mark(case: Case, convert: Convert) -> None:
+    _, after = case.run({path: convert(data) for path, data in case.before().items()})
+    assert _text(after) == _text({path: convert(data) for path, data in case.after().items()})
+
+
+@pytest.mark.parametrize("rule", all_rules().values(), ids=lambda rule: rule.name)
+def test_every_rule_has_fixtures(rule: type) -> None:
+    found = [case for case in cases() if case.folder.parent.name == rule.name]
+    changed = [case for case in found if case.before() != case.after()]
+    assert changed
+    assert len(changed) < len(found), "no case that must stay as it is"
+
+
+def test_every_fixture_folder_is_a_rule() -> None:
+    assert {folder.name for folder in FIXTURES.iterdir()} == {rule.name for rule in all_rules().values()}
+
+
+def test_git_applies_the_patch(tmp_path: Path) -> None:
+    """All cases as one repository: what `git apply` makes of the diff is what `fix` would write."""
+    changes: list[Change] = []
+    wanted: Files = {}
+    for case in cases():
+        for variant in (None, crlf, no_final_newline):
+            base = tmp_path / case.name / (variant.__name__ if variant else "plain")
+            files = {path: variant(data) if variant else data for path, data in case.before().items()}
+            _, after = case.run(files)
+            for path, data in files.items():
+                target = base / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+                wanted[target] = after[path]
+                if after[path] != data:
+                    changes.append(Change(target, data, after[path], "utf-8", ()))
+    (tmp_path / "all.patch").write_bytes(patch(changes, tmp_path))
+    command = ["git", "-c", "core.autocrlf=false", "apply", "--whitespace=nowarn", "all.patch"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    for target, data in wanted.items():
+        assert target.read_bytes() == data
+
+
+def _text(files: Files) -> dict[str, str]:
+    """For readable differences when a test fails."""
+    return {path.as_posix(): data.decode() for path, data in files.items()}
+
+
+def _comments(data: bytes) -> list[str]:
+    tokens = tokenize.tokenize(io.BytesIO(data).readline)
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
