@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "codemods"))
 
-from dbos_asyncify.cli import main  # noqa: E402  (the path must be set first)
+from dbos_asyncify.cli import main
 
 if __name__ == "__main__":
     main(prog_name="dbos-asyncify")

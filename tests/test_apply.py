@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from dbos_asyncify.apply import ApplyError, write
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from dbos_asyncify.config import ConfigError, Settings, load, matching, override
 from dbos_asyncify.discover import DEFAULT_EXCLUDE
 
@@ -191,3 +192,18 @@ def test_selectors(selector: str, codes: set[str]) -> None:
 def test_ignore_wins_over_select() -> None:
     settings = Settings(select=("DBA2",), extend_select=("DBA1",), ignore=("sync-dbos-call",))
     assert settings.rules(KNOWN) == {"DBA102", "DBA201"}
+
+
+@pytest.mark.parametrize(
+    ("path", "codes"),
+    [
+        ("app/tests/test_a.py", {"DBA101", "DBA102"}),
+        ("app/x_gen.py", {"DBA201"}),
+        ("app/x.py", set()),
+        ("elsewhere/x_gen.py", {"DBA201"}),
+        ("tests/test_a.py", set()),
+    ],
+)
+def test_per_file_ignores_are_relative_to_the_root(tmp_path: Path, path: str, codes: set[str]) -> None:
+    settings = Settings(per_file_ignores={"tests/*": ("DBA1",), "*_gen.py": ("interleaved-steps",)})
+    assert settings.ignored_in(tmp_path / path, tmp_path / "app", KNOWN) == codes

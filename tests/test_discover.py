@@ -116,13 +116,17 @@ class TestWalk:
             "app/gen/x.py",
             "app/y.py",
         ]
-        assert found(tmp_path, "app/gen/x.py", "app/y.py", extend_exclude=["gen"], force_exclude=True) == [
-            "app/y.py"
-        ]
+        assert found(tmp_path, "app/gen/x.py", "app/y.py", extend_exclude=["gen"], force_exclude=True) == ["app/y.py"]
 
     def test_excludes_do_not_reach_above_the_root(self, tmp_path: Path) -> None:
         make(tmp_path, "build/app/x.py")
         assert found(tmp_path / "build/app", force_exclude=True) == ["x.py"]
+
+    def test_paths_outside_the_root(self, tmp_path: Path) -> None:
+        make(tmp_path, "app/x.py", "lib/build/y.py", "lib/z.py")
+        ignore(tmp_path / "lib", "z.py\n")
+        items = list(walk([tmp_path / "lib", tmp_path / "app"], root=tmp_path / "app"))
+        assert items == [tmp_path / "app/x.py", tmp_path / "lib/build/y.py"]
 
     def test_folders_called_like_files(self, tmp_path: Path) -> None:
         make(tmp_path, "x.py/y.py")
@@ -136,9 +140,7 @@ class TestWalk:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind("socket.py")
             assert found(tmp_path) == ["x.py"]
-        assert list(walk([tmp_path / "pipe.py"], root=tmp_path)) == [
-            Problem(tmp_path / "pipe.py", "is not a file")
-        ]
+        assert list(walk([tmp_path / "pipe.py"], root=tmp_path)) == [Problem(tmp_path / "pipe.py", "is not a file")]
 
     def test_links(self, tmp_path: Path) -> None:
         make(tmp_path, "app/m.py", "app/sub/n.py", "outside/o.py", "outside/p.py")
@@ -146,6 +148,7 @@ class TestWalk:
         link(tmp_path / "app/b_link.py", tmp_path / "outside/o.py")
         link(tmp_path / "app/c_link.py", tmp_path / "outside/o.py")  # the same again
         link(tmp_path / "app/dead.py", tmp_path / "gone.py")
+        link(tmp_path / "app/self.py", tmp_path / "app/self.py")
         link(tmp_path / "app/sub/loop", tmp_path / "app")
         link(tmp_path / "app/folder.py", tmp_path / "outside")
         assert found(tmp_path, "app") == ["app/m.py", "app/sub/n.py", "app/b_link.py"]

@@ -8,8 +8,10 @@ import warnings
 from pathlib import Path
 
 import pytest
+
 from dbos_asyncify import source
 from dbos_asyncify.findings import Span
+from dbos_asyncify.fstrings import mend_positions
 from dbos_asyncify.source import Source, SourceError
 
 BOM = b"\xef\xbb\xbf"
@@ -217,51 +219,66 @@ def test_plain_syntax_errors_name_no_python(text: str) -> None:
     assert "uvx" not in caught.value.message
 
 
+FSTRINGS = [
+    ("x = f'{a()}'\n", ["a()"]),
+    ("x = f'{a()} {a()} {a()}'\n", ["a()", "a()", "a()"]),
+    ("x = f'a() {a()}'\n", ["a()"]),
+    ("x = f'{{a()}} {b()} {{{c()}}}'\n", ["b()", "c()"]),
+    ("x = f'é {a()} ü {b(\"é\")}'; y = f(1)\n", ["a()", 'b("é")', "f(1)"]),
+    ("x = f'''\n  {a(\n    1,\n)} {b()}\n{c()}'''\n", ["a(\n    1,\n)", "b()", "c()"]),
+    ("x = f'''{\n  a(b(),\n c())\n}'''\r\n", ["a(b(),\n c())", "b()", "c()"]),
+    ("x = f'''\r\n  {a(\r\n    1)}'''\r\n", ["a(\r\n    1)"]),
+    ("x = f'''\r  {a()}'''\r", ["a()"]),
+    ("x = f\"{a('k')['}']}{b(':!=')}\"\n", ["a('k')", "b(':!=')"]),
+    ("x = f\"{a('''}''')}\"\n", ["a('''}''')"]),
+    ("x = f'{a()!r} {b()!s:>10} {c()=} {d() = !r}'\n", ["a()", "b()", "c()", "d()"]),
+    ("x = f'{a() == b()} {c() != d()} {e() <= f() >= g()}'\n", [f"{name}()" for name in "abcdefg"]),
+    ("x = f'{a():{b()}.{c()!r}} {d():%H:%M} {e():{{1}}}'\n", [f"{name}()" for name in "abcde"]),
+    ("x = f'{a(x=1, y={2: [3]}[2])}'\n", ["a(x=1, y={2: [3]}[2])"]),
+    ("x = f'{(lambda y: a(y))(1)}{(z := b())}'\n", ["(lambda y: a(y))(1)", "a(y)", "b()"]),
+    ("x = f'{ a() , b() }'\n", ["a()", "b()"]),
+    ("x = f'{*a(), b()}'\n", ["a()", "b()"]),
+    ("x = f'{f\"{a()} {b()}\"} {c()}'\n", ["a()", "b()", "c()"]),
+    ("x = f'''{f\"{a(f'{b()}')}\"}'''\n", ["a(f'{b()}')", "b()"]),
+    (
+        "x = (f'{a()}'  # it's \"a\" {\n     'b' \"{b()}\"\n     f'{c()}' rf'{d()}')\n",
+        ["a()", "c()", "d()"],
+    ),
+    ("x = f'{a()}' \\\n  f'é{b()}' + g()\n", ["a()", "b()", "g()"]),
+    ("x = rf'\\{a()}\\N{b()}' F'{c()}' fR'\\'{d()}'\n", ["a()", "b()", "c()", "d()"]),
+    ("x = f'\\N{EM DASH}{a()}\\\\{b()}\\'{c()}\\x41{d():\\N{EM DASH}>{e()}}'\n", list("abcde")),
+    ("@d(f'{a()}')\ndef f(x=f'{b()}'):\n    return f'{c()}'\n", ["d(f'{a()}')", "a()", "b()", "c()"]),
+    (
+        "match x:\n    case 1 if f'{a()}':\n        y = [f'{b()}' for z in f'{c()}']\n",
+        ["a()", "b()", "c()"],
+    ),
+    ("x = u'{a()}' f'{b()}'\n", ["b()"]),
+    ("x = f''\ny = f'a' 'b'\nz = f'{n}'\nw = g()\n", ["g()"]),
+]
+
+
 class TestFStrings:
     """Before Python 3.12 `ast` places what stands inside f-strings wrongly."""
 
-    @pytest.mark.parametrize(
-        ("text", "calls"),
-        [
-            ("x = f'{a()}'\n", ["a()"]),
-            ("x = f'{a()} {a()} {a()}'\n", ["a()", "a()", "a()"]),
-            ("x = f'a() {a()}'\n", ["a()"]),
-            ("x = f'{{a()}} {b()} {{{c()}}}'\n", ["b()", "c()"]),
-            ("x = f'é {a()} ü {b(\"é\")}'; y = f(1)\n", ["a()", 'b("é")', "f(1)"]),
-            ("x = f'''\n  {a(\n    1,\n)} {b()}\n{c()}'''\n", ["a(\n    1,\n)", "b()", "c()"]),
-            ("x = f'''{\n  a(b(),\n c())\n}'''\r\n", ["a(b(),\n c())", "b()", "c()"]),
-            ("x = f'''\r\n  {a(\r\n    1)}'''\r\n", ["a(\r\n    1)"]),
-            ("x = f'''\r  {a()}'''\r", ["a()"]),
-            ("x = f\"{a('k')['}']}{b(':!=')}\"\n", ["a('k')", "b(':!=')"]),
-            ("x = f\"{a('''}''')}\"\n", ["a('''}''')"]),
-            ("x = f'{a()!r} {b()!s:>10} {c()=} {d() = !r}'\n", ["a()", "b()", "c()", "d()"]),
-            ("x = f'{a() == b()} {c() != d()} {e() <= f() >= g()}'\n", [f"{name}()" for name in "abcdefg"]),
-            ("x = f'{a():{b()}.{c()!r}} {d():%H:%M} {e():{{1}}}'\n", [f"{name}()" for name in "abcde"]),
-            ("x = f'{a(x=1, y={2: [3]}[2])}'\n", ["a(x=1, y={2: [3]}[2])"]),
-            ("x = f'{(lambda y: a(y))(1)}{(z := b())}'\n", ["(lambda y: a(y))(1)", "a(y)", "b()"]),
-            ("x = f'{ a() , b() }'\n", ["a()", "b()"]),
-            ("x = f'{*a(), b()}'\n", ["a()", "b()"]),
-            ("x = f'{f\"{a()} {b()}\"} {c()}'\n", ["a()", "b()", "c()"]),
-            ("x = f'''{f\"{a(f'{b()}')}\"}'''\n", ["a(f'{b()}')", "b()"]),
-            (
-                "x = (f'{a()}'  # it's \"a\" {\n     'b' \"{b()}\"\n     f'{c()}' rf'{d()}')\n",
-                ["a()", "c()", "d()"],
-            ),
-            ("x = f'{a()}' \\\n  f'é{b()}' + g()\n", ["a()", "b()", "g()"]),
-            ("x = rf'\\{a()}\\N{b()}' F'{c()}' fR'\\'{d()}'\n", ["a()", "b()", "c()", "d()"]),
-            ("x = f'\\N{EM DASH}{a()}\\\\{b()}\\'{c()}\\x41{d():\\N{EM DASH}>{e()}}'\n", list("abcde")),
-            ("@d(f'{a()}')\ndef f(x=f'{b()}'):\n    return f'{c()}'\n", ["d(f'{a()}')", "a()", "b()", "c()"]),
-            (
-                "match x:\n    case 1 if f'{a()}':\n        y = [f'{b()}' for z in f'{c()}']\n",
-                ["a()", "b()", "c()"],
-            ),
-            ("x = u'{a()}' f'{b()}'\n", ["b()"]),
-            ("x = f''\ny = f'a' 'b'\nz = f'{n}'\nw = g()\n", ["g()"]),
-        ],
-    )
+    @pytest.mark.parametrize(("text", "calls"), FSTRINGS)
     def test_calls_stand_where_they_are(self, text: str, calls: list[str]) -> None:
         calls = [f"{call}()" if len(call) == 1 else call for call in calls]
         assert segments(from_text(text), ast.Call) == calls
+
+    @pytest.mark.parametrize("text", [text for text, _ in FSTRINGS])
+    def test_mending_what_is_right_changes_nothing(self, text: str) -> None:
+        src = from_text(text)
+        tree = source.parse(src)
+        kinds = (ast.Call, ast.Name, ast.FormattedValue)
+        before = [(ast.dump(node), source.span(node, src)) for node in ast.walk(tree) if isinstance(node, kinds)]
+        mend_positions(tree, [line.rstrip("\r\n").encode() + b"\n" for line in src.lines])
+        after = [(ast.dump(node), source.span(node, src)) for node in ast.walk(tree) if isinstance(node, kinds)]
+        assert after == before
+
+    def test_a_tree_of_another_text_is_an_error(self) -> None:
+        for line in (b"x = f'{a  '\n", b"x = f'{{ }}'\n", b"x = f'{? }'\n"):
+            with pytest.raises((ValueError, SyntaxError)):
+                mend_positions(ast.parse("x = f'{a }'\n"), [line])
 
     def test_every_kind_of_node(self) -> None:
         text = "async def f():\n    return f'é{await a(k=b.c)}{d[e():g]}{h if i else j(lambda k: l)}'\n"

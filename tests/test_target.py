@@ -6,6 +6,7 @@ import importlib.metadata
 from pathlib import Path
 
 import pytest
+
 from dbos_asyncify.config import ConfigError
 from dbos_asyncify.target import find_target, target_python
 
@@ -54,9 +55,7 @@ def test_pylock(tmp_path: Path, name: str) -> None:
 
 
 def test_the_lowest_of_all_locks_counts(tmp_path: Path) -> None:
-    put(
-        tmp_path, {"uv.lock": LOCK.format("2.31.1") + LOCK.format("2.9.0"), "pdm.lock": LOCK.format("2.10.0")}
-    )
+    put(tmp_path, {"uv.lock": LOCK.format("2.31.1") + LOCK.format("2.9.0"), "pdm.lock": LOCK.format("2.10.0")})
     assert found(tmp_path) == ("2.9.0", "uv.lock")
 
 
@@ -96,15 +95,11 @@ def test_a_workspace_member_uses_the_lock_of_its_repository(tmp_path: Path) -> N
     ],
 )
 def test_requirements(tmp_path: Path, text: str, version: str) -> None:
-    put(
-        tmp_path, {"requirements/prod.txt": text, "pyproject.toml": '[project]\ndependencies = ["dbos>=1"]\n'}
-    )
+    put(tmp_path, {"requirements/prod.txt": text, "pyproject.toml": '[project]\ndependencies = ["dbos>=1"]\n'})
     assert found(tmp_path) == (version, "requirements/prod.txt")
 
 
-@pytest.mark.parametrize(
-    "text", ["dbos\n", "dbos<3\n", "dbos @ git+https://example.org/dbos@v2\n", "./dbos==2\n"]
-)
+@pytest.mark.parametrize("text", ["dbos\n", "dbos<3\n", "dbos @ git+https://example.org/dbos@v2\n", "./dbos==2\n"])
 def test_requirements_without_a_lower_bound_leave_it_to_the_next(tmp_path: Path, text: str) -> None:
     put(tmp_path, {"requirements.txt": text, "pyproject.toml": '[project]\ndependencies = ["dbos>=2.2"]\n'})
     assert found(tmp_path) == ("2.2", "pyproject.toml")

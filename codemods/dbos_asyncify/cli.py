@@ -98,7 +98,9 @@ class Run:
 
 @main.command()
 @shared_options
-@click.option("--output-format", type=click.Choice(["text", "concise", "patch"]), default="text", show_default=True)
+@click.option(
+    "--output-format", type=click.Choice(["text", "concise", "patch"]), default="text", show_default=True
+)
 def check(output_format: str, **given: Any) -> None:
     """List what is wrong in PATHS (default: the current folder), and why."""
     run = start(given)
@@ -146,9 +148,15 @@ def fix(exit_non_zero_on_fix: bool, **given: Any) -> None:
             failed.append(Problem(error.path, error.message))
     if run.stdin is not None:
         _write_bytes(run, _fixed(run.stdin, run.result.changes))
-    left = [finding for finding in run.result.findings if finding.fix is None or finding.fix not in run.result.applied]
+    left = [
+        finding
+        for finding in run.result.findings
+        if finding.fix is None or finding.fix not in run.result.applied
+    ]
     text.full(run.err, left, Path.cwd())
-    run.finish(left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, written=written)
+    run.finish(
+        left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, written=written
+    )
 
 
 @main.command()
@@ -159,7 +167,9 @@ def rule(name: str | None) -> None:
     rules = all_rules()
     if name is None:
         for each in rules.values():
-            console.print(f"[bold]{each.code}[/] {each.name}: {each.documentation().splitlines()[0]}", soft_wrap=True)
+            console.print(
+                f"[bold]{each.code}[/] {each.name}: {each.documentation().splitlines()[0]}", soft_wrap=True
+            )
         return
     chosen = [each for each in rules.values() if name in (each.code, each.name)]
     if not chosen:
@@ -196,7 +206,9 @@ def start(given: dict[str, Any]) -> Run:
 def _console(color: str, output_file: Path | None, *, stderr: bool = False) -> Console:
     terminal = {"always": True, "never": False}.get(color)
     file = output_file.open("w", encoding="utf-8", newline="") if output_file else None
-    return Console(stderr=stderr, file=file, force_terminal=terminal, highlight=False, no_color=color == "never" or None)
+    return Console(
+        stderr=stderr, file=file, force_terminal=terminal, highlight=False, no_color=color == "never" or None
+    )
 
 
 def _settings(given: dict[str, Any], known: dict[str, str]) -> Settings:
@@ -208,7 +220,9 @@ def _settings(given: dict[str, Any], known: dict[str, str]) -> Settings:
         name: tuple(part for item in value for part in item.split(",")) if isinstance(value, tuple) else value
         for name, value in lists.items()
     }
-    return config.override(settings, {name: value for name, value in split.items() if value not in (None, ())}, known)
+    return config.override(
+        settings, {name: value for name, value in split.items() if value not in (None, ())}, known
+    )
 
 
 def _inputs(given: dict[str, Any]) -> tuple[list[Path], Stdin | None]:
@@ -224,7 +238,9 @@ def _inputs(given: dict[str, Any]) -> tuple[list[Path], Stdin | None]:
 
 def _wanted(settings: Settings, known: dict[str, str], root: Path) -> Callable[[Finding], bool]:
     codes = settings.rules(known)
-    return lambda finding: finding.code in codes and finding.code not in settings.ignored_in(finding.path, root, known)
+    return lambda finding: (
+        finding.code in codes and finding.code not in settings.ignored_in(finding.path, root, known)
+    )
 
 
 def _fixed(stdin: Stdin, changes: Sequence[Change]) -> bytes:

@@ -66,12 +66,10 @@ class Settings:
         return frozenset(chosen.difference(*(matching(selector, known) for selector in self.ignore)))
 
     def ignored_in(self, path: Path, root: Path, known: Mapping[str, str]) -> frozenset[str]:
-        """The codes that the per-file ignores turn off in the file at `path`; patterns are relative to `root`."""
+        """The codes that per-file ignores turn off in the file at `path`; patterns are relative to `root`."""
         ignored: set[str] = set()
         for pattern, selectors in self.per_file_ignores.items():
-            names = (
-                [path.name, path.relative_to(root).as_posix()] if path.is_relative_to(root) else [path.name]
-            )
+            names = [path.name, path.relative_to(root).as_posix()] if path.is_relative_to(root) else [path.name]
             if any(fnmatch(name, pattern) for name in names):
                 ignored.update(*(matching(selector, known) for selector in selectors))
         return frozenset(ignored)
@@ -119,9 +117,7 @@ def matching(selector: str, known: Mapping[str, str]) -> frozenset[str]:
     if selector == ALL:
         return frozenset(known)
     prefix = re.fullmatch(r"[A-Z]+\d*", selector)
-    return frozenset(
-        code for code, name in known.items() if name == selector or (prefix and code.startswith(selector))
-    )
+    return frozenset(code for code, name in known.items() if name == selector or (prefix and code.startswith(selector)))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

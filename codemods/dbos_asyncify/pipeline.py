@@ -19,7 +19,6 @@ from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.source import Source, SourceError, from_bytes, parse
 from dbos_asyncify.verify import VerifyError, verify
 
-
 _GENERATED = re.compile(r"@generated\b|\bgenerated\b.*\bdo not edit\b", re.IGNORECASE)
 
 

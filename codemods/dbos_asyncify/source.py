@@ -20,9 +20,7 @@ from typing import TypeAlias
 from dbos_asyncify.findings import Span
 from dbos_asyncify.fstrings import mend_positions
 
-Positioned: TypeAlias = (
-    ast.expr | ast.stmt | ast.ExceptHandler | ast.arg | ast.keyword | ast.alias | ast.pattern
-)
+Positioned: TypeAlias = ast.expr | ast.stmt | ast.ExceptHandler | ast.arg | ast.keyword | ast.alias | ast.pattern
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NON_ASCII = re.compile(rb"[\x80-\xff]")

@@ -76,9 +76,7 @@ def target_python(root: Path) -> tuple[int, int] | None:
         _poetry_bound(_get(document, "tool", "poetry", "dependencies", "python")),
     ]
     with suppress(config.ConfigError):
-        bounds.append(
-            _lower_bound(_setup_cfg(root / "setup.cfg").get("options", "python_requires", fallback=""))
-        )
+        bounds.append(_lower_bound(_setup_cfg(root / "setup.cfg").get("options", "python_requires", fallback="")))
     lowest = next(_versions(bounds), None)
     return (lowest.major, lowest.minor) if lowest else None
 

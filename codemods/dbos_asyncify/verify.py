@@ -114,7 +114,7 @@ class Comparison:
             return self.renamed(edit, after)
         if isinstance(edit, RenameInString) and isinstance(after, ast.Constant):
             assert isinstance(before, ast.Constant)
-            self.same(re.sub(rf"\b{edit.old}\b", edit.new, before.value), after.value)
+            self.same(re.sub(rf"\b{edit.old}\b", edit.new, str(before.value)), after.value)
             return None
         if isinstance(edit, ImportName) and isinstance(before, ast.ImportFrom):
             self.imported(edit, before, after)
@@ -202,7 +202,12 @@ class Comparison:
     def collected(self, edit: Collect, before: ast.Call, after: ast.AST) -> ast.AST:
         """The stream inside `[value async for value in stream]`."""
         kind = before.func.id if isinstance(before.func, ast.Name) else ""
-        if kind == "tuple" and isinstance(after, ast.Call) and ast.unparse(after.func) == "tuple" and len(after.args) == 1:
+        if (
+            kind == "tuple"
+            and isinstance(after, ast.Call)
+            and ast.unparse(after.func) == "tuple"
+            and len(after.args) == 1
+        ):
             after = after.args[0]
         if not isinstance(after, ast.SetComp if kind == "set" else ast.ListComp):
             raise VerifyError(f"`{ast.unparse(before)}` did not become a comprehension")
@@ -228,7 +233,9 @@ def _lines(source: Source, text: str, edits: Iterable[Edit]) -> None:
     for edit in edits:
         if isinstance(edit, Bracket):
             touched.update(range(edit.closing[0], edit.closing[1] + 1))
-        last = edit.span.line if isinstance(edit, AsyncFor) else edit.span.end_line  # its span holds the loop's body too
+        last = (
+            edit.span.line if isinstance(edit, AsyncFor) else edit.span.end_line
+        )  # its span holds the loop's body too
         touched.update(range(edit.span.line, last + 1))
     result = tuple(io.StringIO(text, newline=""))
     position = 0

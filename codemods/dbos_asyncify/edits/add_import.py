@@ -87,6 +87,10 @@ def _above_comments(source: Source, line: int) -> int:
     """The comments that belong to the statement at `line` stay with it; a `#!` or coding line stays on top."""
     while line > 1 and source.lines[line - 2].lstrip().startswith("#"):
         line -= 1
-    while line <= 2 and source.lines[line - 1].startswith("#") and ("!" in source.lines[line - 1][:2] or "coding" in source.lines[line - 1]):
+    while (
+        line <= 2
+        and source.lines[line - 1].startswith("#")
+        and ("!" in source.lines[line - 1][:2] or "coding" in source.lines[line - 1])
+    ):
         line += 1
     return line

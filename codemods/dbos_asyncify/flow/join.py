@@ -14,11 +14,23 @@ from dbos_asyncify.flow.annotations import annotation_edits
 from dbos_asyncify.flow.uses import Use, origins, thread_call, uses
 from dbos_asyncify.project.placement import taker_name
 from dbos_asyncify.project.program import Program, Unit
-from dbos_asyncify.project.values import DATA, NONE, WAITS, Atom, Cls, Ext, HandleMethod, Module, Obj, Result, Site, Stream
+from dbos_asyncify.project.values import (
+    DATA,
+    NONE,
+    WAITS,
+    Atom,
+    Cls,
+    Ext,
+    HandleMethod,
+    Module,
+    Obj,
+    Result,
+    Site,
+    Stream,
+)
 from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
 from dbos_asyncify.rules.base import Draft, all_rules
 from dbos_asyncify.source import span
-
 
 _KNOWN_OWNERS = (Obj, Cls, Module, Ext)
 
@@ -59,8 +71,18 @@ def _awaited_later(program: Program, drafts: list[Draft]) -> list[Draft]:
         ):
             taken |= use.sites
         elif any(isinstance(atom, Result) for atom in program.value(use.unit, use.node)):
-            followed = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp)
-            adds = isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "append"
+            followed = (
+                ast.Assign,
+                ast.AnnAssign,
+                ast.NamedExpr,
+                ast.List,
+                ast.Tuple,
+                ast.ListComp,
+                ast.GeneratorExp,
+            )
+            adds = (
+                isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "append"
+            )
             if not isinstance(parent, followed) and not adds:
                 used |= use.sites
     return [_unawaited(program, draft) if draft.call.site in taken - used else draft for draft in drafts]
@@ -121,11 +143,11 @@ class Join:
                 groups[self.find(site)].edits.setdefault(path, []).append(edit)
         alone: list[Finding] = []
         for draft in self.drafts:
-            site = self.group_of(draft)
-            if site is None:
+            group_site = self.group_of(draft)
+            if group_site is None:
                 alone.append(self.single(draft))
             else:
-                groups[site].drafts.append(draft)
+                groups[group_site].drafts.append(draft)
         for leader, group in groups.items():
             alone.extend(self.grouped(leader, group))
         return sorted(alone, key=lambda finding: (finding.path, finding.span, finding.code))
@@ -146,9 +168,7 @@ class Join:
             if shared:
                 self.consumer(draft, shared)
         for use in uses(self.program, frozenset(self.turning)):
-            is_stream = any(
-                isinstance(atom, Stream) for site in use.sites for atom in self.program.values.value(*site)
-            )
+            is_stream = any(isinstance(atom, Stream) for site in use.sites for atom in self.program.values.value(*site))
             if is_stream:
                 self.stream(use)
             elif use.escape:
@@ -167,7 +187,9 @@ class Join:
     def consumer(self, draft: Draft, shared: frozenset[Site]) -> None:
         """A call that waits for handles of which some turn asynchronous."""
         self.unite(shared)
-        handles = [atom.handle for atom in draft.call.callee if isinstance(atom, HandleMethod) and not atom.handle.declared]
+        handles = [
+            atom.handle for atom in draft.call.callee if isinstance(atom, HandleMethod) and not atom.handle.declared
+        ]
         declared = [a for a in draft.call.callee if isinstance(a, HandleMethod) and a.handle.declared]
         others = len(handles) + len(declared) < len([a for a in draft.call.callee if not _neutral(a)])
         line = draft.call.node.lineno
@@ -221,7 +243,10 @@ class Join:
                         for atom in self.program.value(other, node.value)
                     ):
                         where = f"{other.source.path.name}:{node.lineno}"
-                        self.forbid(held, f"`{ast.unparse(node)}` may be the same handle, read where the tool cannot tell ({where})")
+                        self.forbid(
+                            held,
+                            f"`{ast.unparse(node)}` may be the same handle, read where the tool cannot tell ({where})",
+                        )
 
     def reads_of(self, name: str) -> Iterator[tuple[Unit, ast.Attribute]]:
         for unit in self.program.units.values():

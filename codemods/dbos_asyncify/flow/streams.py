@@ -35,7 +35,12 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
     if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.Expr, ast.IfExp)):
         targets = parent.targets if isinstance(parent, ast.Assign) else [getattr(parent, "target", None)]
         named = all(target is None or isinstance(target, ast.Name) for target in targets)
-        return [], "" if named else f"the stream is stored in `{ast.unparse(targets[0] or node)}`: iterate over it where it is read"
+        return (
+            [],
+            ""
+            if named
+            else f"the stream is stored in `{ast.unparse(targets[0] or node)}`: iterate over it where it is read",
+        )
     if not all(isinstance(atom, Stream) for atom in value):
         return [], f"`{shown}` can also be something other than a stream"
     if isinstance(parent, ast.For) and parent.iter is node:
@@ -55,7 +60,10 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
     if isinstance(parent, (ast.Call, ast.Starred)):
         taker = ast.unparse(parent.func) if isinstance(parent, ast.Call) else "*"
         return [], f"`{taker}` cannot take an asynchronous generator: write an `async for` loop"
-    return [], f"`{shown}` is used in a way that an asynchronous generator does not allow: write an `async for` loop"
+    return (
+        [],
+        f"`{shown}` is used in a way that an asynchronous generator does not allow: write an `async for` loop",
+    )
 
 
 def _kept_inside(unit: Unit, node: ast.expr) -> str:

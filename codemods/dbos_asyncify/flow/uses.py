@@ -36,7 +36,12 @@ _FOLLOWED = frozenset(
     {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "enumerate", "zip", "min", "max", "next", "dict",
      "filter", "map"}
 )  # fmt: skip
-_FOLLOWED_ELSEWHERE = frozenset({"collections.deque", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast"})
+_FOLLOWED_ELSEWHERE = frozenset(
+    {"collections.deque", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast"}
+)
+
+
+_CARRIERS = (Handle, Stream, Result, HandleMethod, Box, Coro)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,11 @@ class Use:
 
 def origins(values: Values, atoms: Iterable[Atom]) -> frozenset[Site]:
     """The calls that gave the handles, streams and results among these values or inside them."""
+    pending: list[Atom] = [atom for atom in atoms if isinstance(atom, _CARRIERS)]
+    if not pending:
+        return frozenset()
     found: set[Site] = set()
     seen: set[Atom] = set()
-    pending = list(atoms)
     while pending:
         atom = pending.pop()
         if atom in seen:
@@ -79,7 +86,7 @@ def origins(values: Values, atoms: Iterable[Atom]) -> frozenset[Site]:
 
 def uses(program: Program, sites: frozenset[Site]) -> Iterator[Use]:
     """Every place where something that these calls gave is used."""
-    for unit in program.units.values():
+    for unit in program.units.values() if sites else ():
         for node, number in unit.facts.numbers.items():
             if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
                 continue
@@ -94,7 +101,7 @@ def _escape(program: Program, unit: Unit, node: ast.expr, value: Iterable[Atom])
     parent = unit.facts.parents.get(node)
     shown = ast.unparse(node)
     if isinstance(parent, ast.Starred):
-        parent, node = unit.facts.parents.get(parent), parent
+        node, parent = parent, unit.facts.parents.get(parent)
     if isinstance(parent, ast.keyword):
         return _as_argument(program, unit, unit.facts.parents[parent], parent.value, shown)
     match parent:

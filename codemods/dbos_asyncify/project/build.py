@@ -32,6 +32,7 @@ from dbos_asyncify.project.facts import (
     Typed,
 )
 from dbos_asyncify.project.scopes import owner_of
+from dbos_asyncify.project.tree import children
 
 Env = dict[str, frozenset[int]]
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -116,7 +117,7 @@ class ExpressionBuilder:
         if method is not None:
             result: int = method(node)
             return result
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self.expression(child)
         return self.number(node, Plain())
@@ -208,19 +209,19 @@ class ExpressionBuilder:
             items.append((self.expression(value), key is None))
         return self.number(node, Display(tuple(items), mapping=True))
 
-    def on_Yield(self, node: ast.Yield) -> int:
+    def on_Yield(self, node: ast.Yield | ast.YieldFrom) -> int:
+        if self.context.function >= 0:
+            self.facts.functions[self.context.function].is_generator = True
         if node.value is not None:
-            self.facts.functions[self.context.function].yields.append(self.expression(node.value))
+            self.expression(node.value)
         return self.number(node, Opaque())
 
-    def on_YieldFrom(self, node: ast.YieldFrom) -> int:
-        self.facts.functions[self.context.function].yields.append(self.expression(node.value))
-        return self.number(node, Opaque())
+    on_YieldFrom = on_Yield
 
     def on_ListComp(self, node: ast.ListComp) -> int:
         return self.comprehension(node, [node.elt])
 
-    on_SetComp = on_ListComp  # type: ignore[assignment]
+    on_SetComp = on_ListComp
 
     def on_DictComp(self, node: ast.DictComp) -> int:
         return self.comprehension(node, [node.key, node.value])
@@ -234,9 +235,7 @@ class ExpressionBuilder:
         self.env = dict(self.env)
         inner = outer_context._replace(comprehensions=outer_context.comprehensions + 1)
         if isinstance(node, ast.GeneratorExp):
-            inner = inner._replace(
-                trap=outer_context.trap or "generator expression", generator=self.reserve(node)
-            )
+            inner = inner._replace(trap=outer_context.trap or "generator expression", generator=self.reserve(node))
         self.context = inner
         for generator in node.generators:
             source = first if generator is node.generators[0] else self.expression(generator.iter)

@@ -121,7 +121,10 @@ def _function(values: Values, func: Func, args: list[Given], site: Site) -> Iter
             if given.keyword == parameter.name and parameter.kind in ("positional", "keyword"):
                 values.add(key, given.atoms)
         if spread and parameter.kind in ("positional", "keyword"):
-            values.add(key, [a for given in args if given.star for a in values.items(given.atoms, None, iterated=False)])
+            values.add(
+                key,
+                [a for given in args if given.star for a in values.items(given.atoms, None, iterated=False)],
+            )
         if parameter.kind == "*":
             boxes = [atom for atom in values.read(key) if isinstance(atom, Box)]
             for box in boxes:
@@ -255,7 +258,7 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
 
 def _dbos_class(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
     owner = path.removeprefix("dbos.")
-    if owner in values.catalogue.classes():
+    if owner in values.classes:
         return (Inst(owner),)
     return (Ext(f"{path}()"),) if len(path) < 120 else (UNKNOWN,)
 
@@ -318,7 +321,11 @@ def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterab
     if name == "enumerate":
         return _pairs(values, site, [(DATA,), values.items(_first(args), None, iterated=True)])
     if name == "zip":
-        return _pairs(values, site, [values.items(given.atoms, None, iterated=True) for given in args if not given.keyword])
+        return _pairs(
+            values,
+            site,
+            [values.items(given.atoms, None, iterated=True) for given in args if not given.keyword],
+        )
     if name == "map":
         rest = [Given(tuple(values.items(given.atoms, None, iterated=True))) for given in args[1:]]
         for atom in _first(args):
@@ -330,7 +337,10 @@ def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterab
                 values.add(("box", site), given.atoms)
             for pair in given.atoms:
                 if isinstance(pair, Box):
-                    values.add(("box", site), values.read(("box", pair.site)) if pair.mapping else _second(values, pair))
+                    values.add(
+                        ("box", site),
+                        values.read(("box", pair.site)) if pair.mapping else _second(values, pair),
+                    )
         return (Box(site, mapping=True),)
     if name == "super":
         return _super(values, site)

@@ -36,7 +36,9 @@ class Concurrency:
     def of(cls, values: Values) -> Concurrency:
         roles, calls = _calls(values)
         workflows = {
-            key for key, role in roles.items() if role is Role.WORKFLOW and values.facts[key[0]].functions[key[1]].is_async
+            key
+            for key, role in roles.items()
+            if role is Role.WORKFLOW and values.facts[key[0]].functions[key[1]].is_async
         }
         workflow_code = _closure(workflows, calls)
         gathered = {

@@ -49,13 +49,13 @@ class Call(NamedTuple):
 
 
 class Item(NamedTuple):
-    """An element of a container or iterable; `index` where it is a known position.
+    """An element of a container or iterable; `position` where it is a known one.
 
     Iterating over a mapping gives its keys, subscripting it its values: `iterated` tells them apart.
     """
 
     base: int
-    index: int | None
+    position: int | None
     iterated: bool = True
 
 
@@ -80,12 +80,12 @@ class Enter(NamedTuple):
 class FunctionRef(NamedTuple):
     """A function with its decorators, the innermost first."""
 
-    index: int
+    function: int
     decorators: tuple[int, ...]
 
 
 class ClassRef(NamedTuple):
-    index: int
+    cls: int
 
 
 class Imported(NamedTuple):
@@ -175,7 +175,6 @@ class Function:
     decorators: tuple[int, ...] = ()
     returns: list[int] = field(default_factory=list)
     return_annotation: int = -1
-    yields: list[int] = field(default_factory=list)
     value: int = -1
 
 

@@ -7,7 +7,15 @@ PASS_AWAITABLE = frozenset({"create_task", "ensure_future", "shield", "wait_for"
 
 # They run the coroutines that they are given beside each other.
 CONCURRENT = frozenset(
-    {"gather", "create_task", "ensure_future", "wait", "as_completed", "run_coroutine_threadsafe", "asyncio_wait"}
+    {
+        "gather",
+        "create_task",
+        "ensure_future",
+        "wait",
+        "as_completed",
+        "run_coroutine_threadsafe",
+        "asyncio_wait",
+    }
 )
 
 # An argument of theirs is awaited for the caller: a call that makes it needs no `await` of its own.
@@ -36,7 +44,20 @@ CONSUMES_ALL = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "s
 
 # They look at a value without keeping it or calling it.
 HARMLESS = frozenset(
-    {"print", "len", "repr", "str", "id", "isinstance", "bool", "hash", "type", "format", "callable", "issubclass"}
+    {
+        "print",
+        "len",
+        "repr",
+        "str",
+        "id",
+        "isinstance",
+        "bool",
+        "hash",
+        "type",
+        "format",
+        "callable",
+        "issubclass",
+    }
 )
 LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
 

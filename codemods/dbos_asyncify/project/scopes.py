@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from dbos_asyncify.project.facts import Scope
+from dbos_asyncify.project.tree import children
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 ScopeNode = ast.Module | ast.ClassDef | FunctionNode
@@ -97,7 +98,7 @@ def own_nodes(node: ScopeNode) -> Iterator[ast.AST]:
         elif isinstance(child, ast.comprehension):
             pending.extend([*reversed(child.ifs), child.iter])  # the target is the comprehension's own
         else:
-            pending.extend(reversed(list(ast.iter_child_nodes(child))))
+            pending.extend(reversed(children(child)))
 
 
 def outer_parts(arguments: ast.arguments) -> Iterator[ast.expr]:
@@ -117,9 +118,7 @@ def bound_names(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, (ast.Import, ast.ImportFrom)):
         for alias in node.names:
             yield alias.asname or alias.name.partition(".")[0]
-    elif isinstance(node, ast.ExceptHandler) and node.name:
-        yield node.name
-    elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+    elif (isinstance(node, ast.ExceptHandler) and node.name) or (isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name):
         yield node.name
     elif isinstance(node, ast.MatchMapping) and node.rest:
         yield node.rest

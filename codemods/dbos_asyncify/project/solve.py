@@ -50,7 +50,19 @@ DBOS = "dbos."
 _MAX_PATH = 120  # a path like `node.next.next…` must not grow without end
 _TRANSPARENT = frozenset({"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Self"})
 _CONTAINERS = frozenset(
-    {"list", "List", "Sequence", "Iterable", "Iterator", "Collection", "set", "Set", "frozenset", "deque", "Deque"}
+    {
+        "list",
+        "List",
+        "Sequence",
+        "Iterable",
+        "Iterator",
+        "Collection",
+        "set",
+        "Set",
+        "frozenset",
+        "deque",
+        "Deque",
+    }
 )
 _MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict"})
 _BUILTINS = frozenset(dir(builtins))
@@ -64,6 +76,7 @@ class Values:
     facts: Mapping[int, f.Facts]
     modules: ModuleMap
     catalogue: Catalogue
+    classes: frozenset[str] = field(init=False)  # the public names of dbos
     values: dict[Key, set[Atom]] = field(default_factory=dict)
     readers: dict[Key, set[Key]] = field(default_factory=dict)
     queue: deque[Key] = field(default_factory=deque)
@@ -73,6 +86,9 @@ class Values:
     called: set[tuple[int, int]] = field(default_factory=set)
     escaped: set[tuple[int, int]] = field(default_factory=set)
     concurrent: dict[Site, set[tuple[int, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classes = self.catalogue.classes()
 
     # reading and writing
 
@@ -271,7 +287,7 @@ class Values:
             target = self.modules.resolve(module, star.module, star.level)
             if target is not None:
                 found.extend(self.exported(target, name, ()))
-            elif star.module == "dbos" and name in self.catalogue.classes():
+            elif star.module == "dbos" and name in self.classes:
                 found.append(Ext(DBOS + name))
         if found:
             return found
@@ -290,7 +306,7 @@ class Values:
                 target = self.modules.resolve(module, star.module, star.level)
                 if target is not None and target not in seen:
                     found.extend(self.exported(target, name, (*seen, module)))
-                elif star.module == "dbos" and name in self.catalogue.classes():
+                elif star.module == "dbos" and name in self.classes:
                     found.append(Ext(DBOS + name))
         child = self.modules.child(module, name)
         if child is not None:
@@ -311,7 +327,7 @@ class Values:
         match atom:
             case Ext(path):
                 owner = path.removeprefix(DBOS)
-                if path.startswith(DBOS) and owner in self.catalogue.classes():
+                if path.startswith(DBOS) and owner in self.classes:
                     return self.member(owner, name, path)
                 return (Ext(f"{path}.{name}"),) if len(path) < _MAX_PATH else (UNKNOWN,)
             case Module(target):
@@ -338,7 +354,9 @@ class Values:
             return api_result(self, found, Site(-1, -1)) if found.returns else (Ext(f"{path}.{name}"),)
         return (Api(owner, name),)
 
-    def class_attribute(self, receiver: Cls | Obj, cls: Cls | Obj, name: str, seen: tuple[object, ...]) -> Iterable[Atom]:
+    def class_attribute(
+        self, receiver: Cls | Obj, cls: Cls | Obj, name: str, seen: tuple[object, ...]
+    ) -> Iterable[Atom]:
         """An attribute of a class of the project or of its instances, looked for along its bases."""
         facts = self.facts[cls.module]
         here = facts.classes[cls.index]
@@ -445,7 +463,7 @@ class Values:
     def described_by(self, path: str, site: Site, arguments: tuple[int, ...]) -> Iterable[Atom]:
         name = path.rpartition(".")[2]
         parts = [list(self.node(site.module, argument)) for argument in arguments]
-        if path.startswith(DBOS) and name in self.catalogue.classes():
+        if path.startswith(DBOS) and name in self.classes:
             if name.startswith("WorkflowHandle"):
                 return (Handle(site, "Async" in name, declared=True),)
             return (Inst(name),)
@@ -485,7 +503,9 @@ class Values:
         if isinstance(atom, (Func, Bound)):
             results = call(self, atom, [Given(tuple(functions))], site)
             own = {(a.module, a.index) for a in functions if isinstance(a, Func)}
-            return {a for a in results if isinstance(a, Func) and (a.module, a.index) in own and a.role is not Role.PLAIN}
+            return {
+                a for a in results if isinstance(a, Func) and (a.module, a.index) in own and a.role is not Role.PLAIN
+            }
         if isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "functools.", "abc.", "typing.")):
             return set()
         self.escaped.update((a.module, a.index) for a in functions if isinstance(a, Func))
@@ -495,5 +515,3 @@ class Values:
         given = [Given(tuple(self.node(module, arg.node)), arg.star, arg.keyword) for arg in args]
         site = Site(module, number)
         return [found for atom in self.node(module, func) for found in call(self, atom, given, site)]
-
-

@@ -22,6 +22,7 @@ from dbos_asyncify.project.facts import (
     Plain,
 )
 from dbos_asyncify.project.scopes import definitions_in, scopes_of
+from dbos_asyncify.project.tree import children, parents_of
 
 Target = ast.expr
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -30,11 +31,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 def facts_of(tree: ast.Module) -> Facts:
     """The facts of a module's syntax tree. Raises RecursionError where it is nested too deeply."""
     scopes, opened = scopes_of(tree)
-    facts = Facts(tree, scopes=scopes)
-    for node in ast.walk(tree):
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)):
-                facts.parents[child] = node
+    facts = Facts(tree, scopes=scopes, parents=parents_of(tree))
     builder = StatementBuilder(facts, opened)
     builder.block(tree.body)
     for name, definitions in builder.env.items():
@@ -53,7 +50,7 @@ class StatementBuilder(ExpressionBuilder):
             if method is not None:
                 method(statement)
             else:
-                for child in ast.iter_child_nodes(statement):
+                for child in children(statement):
                     if isinstance(child, ast.expr):
                         self.expression(child)
 
@@ -189,7 +186,7 @@ class StatementBuilder(ExpressionBuilder):
     def on_Break(self, node: ast.Break) -> None:
         self.reachable = False
 
-    on_Continue = on_Break  # type: ignore[assignment]
+    on_Continue = on_Break
 
     # assignments
 
@@ -257,7 +254,12 @@ class StatementBuilder(ExpressionBuilder):
                 self.assign(element, self.unpacked(target, value, source, position, element))
 
     def unpacked(
-        self, target: ast.Tuple | ast.List, value: int, source: ast.expr | None, position: int, element: ast.expr
+        self,
+        target: ast.Tuple | ast.List,
+        value: int,
+        source: ast.expr | None,
+        position: int,
+        element: ast.expr,
     ) -> int:
         starred = any(isinstance(part, ast.Starred) for part in target.elts)
         if isinstance(source, (ast.Tuple, ast.List)) and not starred and len(source.elts) == len(target.elts):
@@ -276,7 +278,6 @@ class StatementBuilder(ExpressionBuilder):
     def on_FunctionDef(self, node: Definition) -> None:
         decorators = self.expressions(node.decorator_list)
         function = self.open_function(node, node.name)
-        function.is_generator = any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in yields_of(node))
         self.signature(function, node.args)
         if node.returns is not None:
             function.return_annotation = self.annotation(node.returns)
@@ -336,16 +337,4 @@ class StatementBuilder(ExpressionBuilder):
 
     def on_Expr(self, node: ast.Expr) -> None:
         self.expression(node.value)
-
-
-def yields_of(node: Definition) -> list[ast.AST]:
-    """The nodes of a function's own body, without nested functions."""
-    found: list[ast.AST] = []
-    pending: list[ast.AST] = list(node.body)
-    while pending:
-        child = pending.pop()
-        found.append(child)
-        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            pending.extend(ast.iter_child_nodes(child))
-    return found
 

@@ -88,7 +88,11 @@ def summary(console: Console, result: Result, *, written: int | None = None) -> 
     )
     unsafe = sum(finding.safety is Safety.UNSAFE for finding in left)
     if unsafe:
-        console.print(f"{_count(unsafe, 'finding')} with an unsafe fix: add --unsafe-fixes.", highlight=False, soft_wrap=True)
+        console.print(
+            f"{_count(unsafe, 'finding')} with an unsafe fix: add --unsafe-fixes.",
+            highlight=False,
+            soft_wrap=True,
+        )
     reasons = Counter(finding.reason for finding in left if finding.reason)
     if reasons:
         console.print(f"{sum(reasons.values())} left for a person:", highlight=False, soft_wrap=True)

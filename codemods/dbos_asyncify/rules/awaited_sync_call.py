@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.edits import ToThread
+from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.placement import placement
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import HandleMethod
@@ -65,7 +65,9 @@ class AwaitedSyncCall(Rule):
         if concurrently and draft.edits and key in program.concurrency.workflow_code:
             threads = any(isinstance(edit, ToThread) for edit in draft.edits)
             if threads:
-                reason = "threads side by side would draw the workflow's step ids in any order: await one after the other"
+                reason = (
+                    "threads side by side would draw the workflow's step ids in any order: await one after the other"
+                )
                 return replace(draft, edits=(), reason=reason)
             if program.catalogue.version < (2, 10):
                 reason = "before dbos 2.10 the asynchronous forms of one workflow cannot run side by side"

@@ -50,7 +50,9 @@ class BlockingHandle(Rule):
         synchronous = [handle for handle in known if not handle.is_async]
         if not synchronous:
             return None
-        effect = "stops the event loop" if methods[0].name == "get_result" else "raises RuntimeError on a running event loop"
+        effect = (
+            "stops the event loop" if methods[0].name == "get_result" else "raises RuntimeError on a running event loop"
+        )
         message = f"`{ast.unparse(call.node.func)}()` of a synchronous handle {effect}"
         origins = frozenset(handle.site for handle in synchronous)
         stay, turn = in_thread(program, call), awaited(program, call)

@@ -13,7 +13,14 @@ from dbos_asyncify.rules.base import Draft, Rule
 
 _NEEDS_LOOP = frozenset(
     f"asyncio.{name}"
-    for name in ("get_running_loop", "get_event_loop", "create_task", "ensure_future", "current_task", "all_tasks")
+    for name in (
+        "get_running_loop",
+        "get_event_loop",
+        "create_task",
+        "ensure_future",
+        "current_task",
+        "all_tasks",
+    )
 )
 
 
@@ -63,7 +70,9 @@ class BlockingStep(Rule):
         for func in functions:
             place = loop_use(program, func) if isinstance(func, Func) else None
             if place is not None:
-                reason = "the step's body uses the running event loop, which a thread does not have: make it a coroutine"
+                reason = (
+                    "the step's body uses the running event loop, which a thread does not have: make it a coroutine"
+                )
                 return Draft(cls, call, message, reason=reason, chain=(place,))
         remedy = in_thread(program, call)
         beside = program.concurrency.runs_beside(*call.function_key)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from dbos_asyncify.project.callee import synchronous_functions
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.remedy import in_thread
 from dbos_asyncify.project.values import Api, Role
-from dbos_asyncify.project.callee import synchronous_functions
 from dbos_asyncify.rules.base import Draft, Rule
 
 DATASOURCE = "SQLAlchemyDatasource"
@@ -66,4 +66,3 @@ class BlockingTransaction(Rule):
             return Draft(cls, call, message, reason=reason)
         remedy = in_thread(program, call)
         return Draft(cls, call, message, remedy.edits, reason=remedy.reason)
-

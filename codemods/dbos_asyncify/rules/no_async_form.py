@@ -61,7 +61,12 @@ class NoAsyncForm(Rule):
         if not certain(call):
             return Draft(cls, call, message, reason=uncertain_reason(call))
         if member.kind == "generator":
-            return Draft(cls, call, message, reason="collect the values in a function and hand that to asyncio.to_thread")
+            return Draft(
+                cls,
+                call,
+                message,
+                reason="collect the values in a function and hand that to asyncio.to_thread",
+            )
         remedy = in_thread(program, call)
         beside = program.concurrency.runs_beside(*call.function_key)
         safety = Safety.UNSAFE if beside else Safety.SAFE
