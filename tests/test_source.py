@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from dbos_asyncify import source
-from dbos_asyncify.findings import Span
 from dbos_asyncify.fstrings import mend_positions
-from dbos_asyncify.source import Source, SourceError
+from dbos_asyncify.source import Source, SourceError, Span
 
 BOM = b"\xef\xbb\xbf"
 FILE = Path("app.py")

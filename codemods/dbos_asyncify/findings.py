@@ -6,19 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from dbos_asyncify.source import Span
 
 if TYPE_CHECKING:
     from dbos_asyncify.edits import Edit
-
-
-class Span(NamedTuple):
-    """A range of a source text: lines from 1, columns from 0 in characters, the end exclusive."""
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
 
 
 class Safety(str, Enum):

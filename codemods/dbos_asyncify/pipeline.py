@@ -71,10 +71,8 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
 
 def is_generated(text: str) -> bool:
     """Whether a file says in its first comments that a program wrote it: a change would be lost."""
-    for line in text.lstrip().splitlines()[:5]:
-        if line.startswith("#") and _GENERATED.search(line):
-            return True
-    return False
+    first = text.lstrip().splitlines()[:5]
+    return any(line.startswith("#") and _GENERATED.search(line) for line in first)
 
 
 def problem_of(error: SourceError) -> Problem:

@@ -15,9 +15,8 @@ import tokenize
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from dbos_asyncify.findings import Span
 from dbos_asyncify.fstrings import mend_positions
 
 Positioned: TypeAlias = ast.expr | ast.stmt | ast.ExceptHandler | ast.arg | ast.keyword | ast.alias | ast.pattern
@@ -43,6 +42,15 @@ _NEWER_SYNTAX = tuple(
     )
 )
 _LINES_BEFORE_ERROR = 3
+
+
+class Span(NamedTuple):
+    """A range of a source text: lines from 1, columns from 0 in characters, the end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
 class SourceError(Exception):

@@ -29,8 +29,7 @@ from dbos_asyncify.edits import (
     ToThread,
     anchor,
 )
-from dbos_asyncify.findings import Span
-from dbos_asyncify.source import Source, span
+from dbos_asyncify.source import Source, Span, span
 
 
 class VerifyError(Exception):

@@ -18,8 +18,8 @@ class Workspace:
     """What a run looks at.
 
     `files` are all Python files of the project; `sources` those that take part: they name dbos, or import (through
-    however many modules of the project) one that does, and imports connect them with the files given. `given` are the files that the user named, by themselves or
-    by a folder: only they are reported on and changed.
+    however many modules of the project) one that does, and imports connect them with the files given. `given` are
+    the files that the user named, by themselves or by a folder: only they are reported on and changed.
     """
 
     root: Path

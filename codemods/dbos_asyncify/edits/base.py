@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import libcst as cst
 
-from dbos_asyncify.findings import Span
+from dbos_asyncify.source import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import annotation_edits
 from dbos_asyncify.flow.uses import Use, origins, thread_call, uses
-from dbos_asyncify.project.placement import taker_name
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.values import (
     DATA,
@@ -28,6 +27,7 @@ from dbos_asyncify.project.values import (
     Site,
     Stream,
 )
+from dbos_asyncify.remedies.placement import taker_name
 from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
 from dbos_asyncify.rules.base import Draft, all_rules
 from dbos_asyncify.source import span

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 
 from dbos_asyncify.edits import AsyncComprehension, AsyncFor, Collect, Edit, RenameCall
-from dbos_asyncify.findings import Span
 from dbos_asyncify.flow.uses import Use
-from dbos_asyncify.project.placement import awaitable_in, bracket_of, consumer_of
 from dbos_asyncify.project.program import CallSite, Program, Unit
 from dbos_asyncify.project.values import Ext, Stream
-from dbos_asyncify.source import span
+from dbos_asyncify.remedies.placement import awaitable_in, bracket_of, consumer_of
+from dbos_asyncify.source import Span, span
 
 _COLLECTORS = ("list", "tuple", "set")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dbos_asyncify.project import library
+from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.program import Program, Unit
-from dbos_asyncify.project.solve import Values
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -32,10 +32,6 @@ from dbos_asyncify.project.values import (
     Stream,
 )
 
-_FOLLOWED = frozenset(
-    {"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "enumerate", "zip", "min", "max", "next", "dict",
-     "filter", "map"}
-)  # fmt: skip
 _FOLLOWED_ELSEWHERE = frozenset(
     {"collections.deque", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast"}
 )

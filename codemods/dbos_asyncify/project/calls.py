@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from dbos_asyncify.dbos_api import Member
 from dbos_asyncify.project import library
+from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -23,7 +23,6 @@ from dbos_asyncify.project.values import (
     Ext,
     Foreign,
     Func,
-    Handle,
     HandleMethod,
     Inst,
     Obj,
@@ -33,9 +32,6 @@ from dbos_asyncify.project.values import (
     Site,
     Stream,
 )
-
-if TYPE_CHECKING:
-    from dbos_asyncify.project.solve import Values
 
 ROLES = {"workflow": Role.WORKFLOW, "step": Role.STEP, "transaction": Role.TRANSACTION}
 
@@ -161,23 +157,8 @@ def _api(values: Values, owner: str, name: str, args: list[Given], site: Site) -
         return (Stream(site, is_async=False),)
     if member.async_form is not None and member.returns is None:
         return (Result(site),)
-    result = api_result(values, member, site)
+    result = values.api_result(member, site)
     return _awaitable(values, site, result) if member.is_async else result
-
-
-def api_result(values: Values, member: Member, site: Site) -> Iterable[Atom]:
-    """What a member of a dbos class gives (once awaited, where it is a coroutine)."""
-    returns = member.returns
-    if returns is None:
-        return (DATA,)
-    if returns.cls.startswith("WorkflowHandle"):
-        found: Atom = Handle(site, "Async" in returns.cls)
-    else:
-        found = Inst(returns.cls)
-    if returns.container == "list":
-        values.add(("box", site), (found,))
-        return (Box(site),)
-    return (found,)
 
 
 # containers

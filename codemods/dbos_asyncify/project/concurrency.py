@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dbos_asyncify.project import facts as f
-from dbos_asyncify.project.solve import Values
+from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.values import Api, Bound, Func, HandleMethod, Role
 
 FunctionKey = tuple[int, int]

@@ -9,15 +9,16 @@ from functools import cached_property
 from pathlib import Path
 
 from dbos_asyncify.dbos_api import Catalogue
-from dbos_asyncify.findings import Place, Span
+from dbos_asyncify.findings import Place
 from dbos_asyncify.project import library
 from dbos_asyncify.project.concurrency import Concurrency
 from dbos_asyncify.project.facts import Context, Facts, Function
+from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
-from dbos_asyncify.project.solve import Values
+from dbos_asyncify.project.solve import Solver
 from dbos_asyncify.project.statements import facts_of
 from dbos_asyncify.project.values import Ext, Func, Role, Site, Value
-from dbos_asyncify.source import Source, span
+from dbos_asyncify.source import Source, Span, span
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +85,7 @@ class Program:
                 units[number] = Unit(number, source, tree, facts_of(tree))
             except RecursionError:
                 too_deep.append(source.path)
-        values = Values({number: unit.facts for number, unit in units.items()}, modules, catalogue)
+        values = Solver({number: unit.facts for number, unit in units.items()}, modules, catalogue)
         values.solve()
         return cls(units, values, catalogue, target_python, tuple(too_deep))
 

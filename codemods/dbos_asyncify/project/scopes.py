@@ -48,7 +48,7 @@ def scopes_of(tree: ast.Module) -> tuple[list[Scope], dict[ast.AST, int]]:
 
 
 def owner_of(scopes: list[Scope], index: int, name: str) -> int:
-    """The number of the scope whose variable `name` means when read in scope `index`; -1 for the module's or a builtin."""
+    """The scope whose variable `name` means when read in scope `index`; -1 for the module's or a builtin."""
     scope = scopes[index]
     if name in scope.global_names:
         return -1
@@ -118,7 +118,9 @@ def bound_names(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, (ast.Import, ast.ImportFrom)):
         for alias in node.names:
             yield alias.asname or alias.name.partition(".")[0]
-    elif (isinstance(node, ast.ExceptHandler) and node.name) or (isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name):
+    elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+        isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name
+    ):
         yield node.name
     elif isinstance(node, ast.MatchMapping) and node.rest:
         yield node.rest

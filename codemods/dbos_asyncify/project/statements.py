@@ -337,4 +337,3 @@ class StatementBuilder(ExpressionBuilder):
 
     def on_Expr(self, node: ast.Expr) -> None:
         self.expression(node.value)
-

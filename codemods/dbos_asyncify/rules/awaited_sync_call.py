@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from dbos_asyncify.edits import ToThread
 from dbos_asyncify.findings import Safety
-from dbos_asyncify.project.placement import placement
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import HandleMethod
+from dbos_asyncify.remedies.placement import placement
 from dbos_asyncify.rules.base import Draft, Rule, all_rules
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.remedy import awaited, in_thread
 from dbos_asyncify.project.values import NONE, WAITS, HandleMethod
+from dbos_asyncify.remedies.remedy import awaited, in_thread
 from dbos_asyncify.rules.base import Draft, Rule
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from dbos_asyncify.findings import Place, Safety
-from dbos_asyncify.project.callee import synchronous_functions
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.remedy import in_thread
 from dbos_asyncify.project.values import Ext, Func, Role
+from dbos_asyncify.remedies.callee import synchronous_functions
+from dbos_asyncify.remedies.remedy import in_thread
 from dbos_asyncify.rules.base import Draft, Rule
 
 _NEEDS_LOOP = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.remedy import in_thread
+from dbos_asyncify.remedies.remedy import in_thread
 from dbos_asyncify.rules.base import Draft, Rule
 from dbos_asyncify.rules.sync_dbos_call import api_member, blocking_message, certain, uncertain_reason
 

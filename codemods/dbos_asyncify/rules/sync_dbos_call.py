@@ -5,8 +5,8 @@ from __future__ import annotations
 from dbos_asyncify.dbos_api import FormKind, Member, OnLoop
 from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.remedy import async_form, in_thread
 from dbos_asyncify.project.values import NONE, UNKNOWN, Api
+from dbos_asyncify.remedies.remedy import async_form, in_thread
 from dbos_asyncify.rules.base import Draft, Rule
 
 _EFFECT = {

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from dbos_asyncify.edits import AddAwait, Edit, Import, RenameCall, ToThread
 from dbos_asyncify.project.facts import Facts
-from dbos_asyncify.project.placement import placement
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.scopes import owner_of
 from dbos_asyncify.project.values import Ext
+from dbos_asyncify.remedies.placement import placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _imported_as(program: Program, call: CallSite, path: str) -> list[str]:
 
 
 def _imported_before(facts: Facts, scope: int, name: str, node: ast.AST) -> bool:
-    """Whether the function's own import of `name` has run when control comes to `node`: it stands above, unconditionally."""
+    """Whether the function's own import of `name` stands above `node`, and always runs."""
     if owner_of(facts.scopes, scope, name) != scope:
         return False
     for definition in facts.cells.get((scope, name), ()):

@@ -1,0 +1,293 @@
+"""Where values are kept, and what names, attributes and containers hold: what the rest of the analysis stands on."""
+
+from __future__ import annotations
+
+import builtins
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from dbos_asyncify.dbos_api import Catalogue, Member
+from dbos_asyncify.project import facts as f
+from dbos_asyncify.project.modules import ModuleMap
+from dbos_asyncify.project.values import (
+    DATA,
+    EMPTY,
+    NONE,
+    UNKNOWN,
+    WAITS,
+    Api,
+    Atom,
+    Bound,
+    Box,
+    BoxMethod,
+    Cls,
+    Coro,
+    Ext,
+    Func,
+    Handle,
+    HandleMethod,
+    Inst,
+    Module,
+    Obj,
+    Result,
+    Site,
+    Stream,
+    Value,
+)
+
+Key: TypeAlias = tuple[object, ...]
+DBOS = "dbos."
+_MAX_PATH = 120  # a path like `node.next.next…` must not grow without end
+_BUILTINS = frozenset(dir(builtins))
+
+
+@dataclass(slots=True)
+class Values:
+    """The values of everything in a project, kept by key, and who read what."""
+
+    facts: Mapping[int, f.Facts]
+    modules: ModuleMap
+    catalogue: Catalogue
+    classes: frozenset[str] = field(init=False)  # the public names of dbos
+    values: dict[Key, set[Atom]] = field(default_factory=dict)
+    readers: dict[Key, set[Key]] = field(default_factory=dict)
+    queue: deque[Key] = field(default_factory=deque)
+    queued: set[Key] = field(default_factory=set)
+    reader: Key = ()
+    settled: bool = False  # the second phase: what nobody in the project calls may get anything
+    called: set[tuple[int, int]] = field(default_factory=set)
+    escaped: set[tuple[int, int]] = field(default_factory=set)
+    concurrent: dict[Site, set[tuple[int, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classes = self.catalogue.classes()
+
+    def read(self, key: Key) -> Iterable[Atom]:
+        self.readers.setdefault(key, set()).add(self.reader)
+        return tuple(self.values.get(key, ()))
+
+    def node(self, module: int, node: int) -> Iterable[Atom]:
+        return self.read(("node", module, node))
+
+    def add(self, key: Key, atoms: Iterable[Atom]) -> None:
+        known = self.values.setdefault(key, set())
+        before = len(known)
+        known.update(atoms)
+        if len(known) != before:
+            for reader in self.readers.get(key, ()):
+                self.enqueue(reader)
+
+    def enqueue(self, task: Key) -> None:
+        if task and task not in self.queued:
+            self.queued.add(task)
+            self.queue.append(task)
+
+    def value(self, module: int, node: int) -> Value:
+        """What a node can be, once `solve` is done."""
+        return frozenset(self.values.get(("node", module, node), EMPTY))
+
+    def contents(self, site: Site) -> Value:
+        """What a container can hold, once `solve` is done."""
+        key: Key = ("box", site)
+        return frozenset(self.values.get(key, EMPTY))
+
+    def awaits_to(self, site: Site) -> Value:
+        """What an awaitable gives, once `solve` is done."""
+        key: Key = ("coroutine", site)
+        return frozenset(self.values.get(key, EMPTY))
+
+    def returned(self, module: int, function: int) -> Value:
+        """What a function returns, once `solve` is done."""
+        key: Key = ("return", module, function)
+        return frozenset(self.values.get(key, EMPTY))
+
+    def attribute_value(self, module: int, cls: int, name: str) -> Value:
+        """What is stored in an attribute of a class's instances, once `solve` is done."""
+        key: Key = ("attribute", module, cls, name)
+        return frozenset(self.values.get(key, EMPTY))
+
+    # names and attributes
+
+    def global_name(self, module: int, name: str) -> Iterable[Atom]:
+        facts = self.facts[module]
+        found: list[Atom] = list(self.read(("set", module, name)))
+        if name in facts.final:
+            for node in facts.final[name]:
+                found.extend(self.node(module, node))
+            return found
+        for star in facts.stars:
+            target = self.modules.resolve(module, star.module, star.level)
+            if target is not None:
+                found.extend(self.exported(target, name, ()))
+            elif star.module == "dbos" and name in self.classes:
+                found.append(Ext(DBOS + name))
+        if found:
+            return found
+        return (Ext(f"builtins.{name}"),) if name in _BUILTINS else (UNKNOWN,)
+
+    def exported(self, module: int, name: str, seen: tuple[int, ...]) -> Iterable[Atom]:
+        """What `from module import name` binds."""
+        facts = self.facts.get(module)
+        found: list[Atom] = list(self.read(("set", module, name)))
+        if facts is not None:
+            for node in facts.final.get(name, ()):
+                found.extend(self.node(module, node))
+            if name in facts.final:
+                return found
+            for star in facts.stars:
+                target = self.modules.resolve(module, star.module, star.level)
+                if target is not None and target not in seen:
+                    found.extend(self.exported(target, name, (*seen, module)))
+                elif star.module == "dbos" and name in self.classes:
+                    found.append(Ext(DBOS + name))
+        child = self.modules.child(module, name)
+        if child is not None:
+            found.append(Module(child))
+        if not found and facts is None and self.modules.is_file(module):
+            return (Ext(f"{self.modules.paths[module].stem}.{name}"),)  # a file that has nothing to do with dbos
+        return found or (() if seen else (UNKNOWN,))
+
+    def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:
+        target = self.modules.resolve(module, name, level)
+        if target is None:
+            if level:
+                return (UNKNOWN,)
+            return (Ext(f"{name}.{member}" if member else name),)
+        return self.exported(target, member, ()) if member else (Module(target),)
+
+    def attribute(self, atom: Atom, name: str) -> Iterable[Atom]:
+        match atom:
+            case Ext(path):
+                owner = path.removeprefix(DBOS)
+                if path.startswith(DBOS) and owner in self.classes:
+                    return self.member(owner, name, path)
+                return (Ext(f"{path}.{name}"),) if len(path) < _MAX_PATH else (UNKNOWN,)
+            case Module(target):
+                return self.exported(target, name, ())
+            case Inst(cls):
+                return self.member(cls, name, f"{DBOS}{cls}()")
+            case Cls() | Obj():
+                return self.class_attribute(atom, atom, name, ())
+            case Handle():
+                return (HandleMethod(atom, name) if name in WAITS else DATA,)
+            case Box(site):
+                return (BoxMethod(site, name),)
+            case Func() | Bound():
+                return (UNKNOWN,)
+            case Api(owner, member):
+                return (Ext(f"{DBOS}{owner}.{member}.{name}"),)
+        return (DATA,) if atom is DATA or isinstance(atom, Result) else () if atom is NONE else (UNKNOWN,)
+
+    def member(self, owner: str, name: str, path: str) -> Iterable[Atom]:
+        found = self.catalogue.member(owner, name)
+        if found is None or found.kind == "classproperty":
+            return (Ext(f"{path}.{name}"),)
+        if found.kind == "property":
+            return self.api_result(found, Site(-1, -1)) if found.returns else (Ext(f"{path}.{name}"),)
+        return (Api(owner, name),)
+
+    def class_attribute(
+        self, receiver: Cls | Obj, cls: Cls | Obj, name: str, seen: tuple[object, ...]
+    ) -> Iterable[Atom]:
+        """An attribute of a class of the project or of its instances, looked for along its bases."""
+        facts = self.facts[cls.module]
+        here = facts.classes[cls.index]
+        found: list[Atom] = []
+        for node in here.attributes.get(name, ()):
+            found.extend(self.bind(receiver, atom) for atom in self.node(cls.module, node))
+        found.extend(self.read(("attribute", cls.module, cls.index, name)))
+        if name in here.annotations:
+            found.extend(self.node(cls.module, here.annotations[name][0]))
+        resolved = [bound for atom in found for bound in self.unwrap_property(atom)]
+        if name in here.attributes:
+            return resolved
+        opaque = False
+        for base in here.bases:
+            for atom in self.node(cls.module, base):
+                if isinstance(atom, Cls) and atom not in seen:
+                    resolved.extend(self.class_attribute(receiver, atom, name, (*seen, cls)))
+                elif not (isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "typing."))):
+                    opaque = True
+        if opaque and not resolved:
+            resolved.append(UNKNOWN)
+        return resolved
+
+    def bind(self, receiver: Cls | Obj, atom: Atom) -> Atom:
+        if isinstance(atom, Func):
+            function = self.facts[atom.module].functions[atom.index]
+            names = self.decorator_names(atom.module, function)
+            if function.cls >= 0 and "staticmethod" not in names:
+                if "classmethod" in names:
+                    return Bound(atom, Cls(receiver.module, receiver.index))
+                if isinstance(receiver, Obj):
+                    return Bound(atom, receiver)
+        return atom
+
+    def decorator_names(self, module: int, function: f.Function) -> set[str]:
+        """The builtins among a function's decorators, and the last names of other outside ones."""
+        names = set()
+        for decorator in function.decorators:
+            for atom in self.node(module, decorator):
+                if isinstance(atom, Ext):
+                    names.add(atom.path.removeprefix("builtins."))
+        return names
+
+    def unwrap_property(self, atom: Atom) -> Iterable[Atom]:
+        """A property's value is what its function returns."""
+        if isinstance(atom, Bound):
+            function = self.facts[atom.func.module].functions[atom.func.index]
+            names = self.decorator_names(atom.func.module, function)
+            if names & {"property", "functools.cached_property"}:
+                self.called.add((atom.func.module, atom.func.index))
+                return self.read(("return", atom.func.module, atom.func.index))
+        return (atom,)
+
+    # containers and awaitables
+
+    def items(self, atoms: Iterable[Atom], index: int | None, *, iterated: bool) -> Iterable[Atom]:
+        found: list[Atom] = []
+        for atom in atoms:
+            if isinstance(atom, Box):
+                if atom.mapping and iterated:
+                    found.append(DATA)
+                elif index is not None and list(self.read(("indexed", atom.site))):
+                    found.extend(self.read(("item", atom.site, index)))
+                else:
+                    found.extend(self.read(("box", atom.site)))
+            elif isinstance(atom, (Stream, Result)) or atom is DATA:
+                found.append(DATA)
+            elif atom is not NONE:
+                found.append(UNKNOWN)
+        return found
+
+    def awaited(self, atoms: Iterable[Atom]) -> Iterable[Atom]:
+        found: list[Atom] = []
+        for atom in atoms:
+            if isinstance(atom, Coro):
+                found.extend(self.read(("coroutine", atom.site)))
+            elif isinstance(atom, Result):
+                found.append(DATA)
+            elif isinstance(atom, (Handle, Box, Inst)):
+                found.append(atom)  # a synchronous call where an awaitable belongs: DBA112 mends that
+            elif atom is not NONE:
+                found.append(UNKNOWN)
+        return found
+
+    def entered(self, atoms: Iterable[Atom]) -> Iterable[Atom]:
+        return [atom if isinstance(atom, (Ext, Inst)) else UNKNOWN for atom in atoms]
+
+    def api_result(self, member: Member, site: Site) -> Iterable[Atom]:
+        """What a member of a dbos class gives (once awaited, where it is a coroutine)."""
+        returns = member.returns
+        if returns is None:
+            return (DATA,)
+        if returns.cls.startswith("WorkflowHandle"):
+            found: Atom = Handle(site, "Async" in returns.cls)
+        else:
+            found = Inst(returns.cls)
+        if returns.container == "list":
+            self.add(("box", site), (found,))
+            return (Box(site),)
+        return (found,)

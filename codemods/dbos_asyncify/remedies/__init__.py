@@ -1,0 +1,1 @@
+"""What mends a blocking call where it stands: can it be awaited there, which form, which edits."""
