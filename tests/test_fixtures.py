@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import io
+import re
 import subprocess
 import tokenize
 from pathlib import Path
@@ -43,6 +44,26 @@ def test_comments_are_kept_and_it_compiles(case: Case) -> None:
     for path, data in case.before().items():
         assert _comments(after[path]) == _comments(data)
         compile(after[path], str(path), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@every_case
+def test_lines_without_a_finding_are_untouched(case: Case) -> None:
+    """They are all there, in order: but for imports, annotations of handles and loops over streams."""
+    result, after = case.run(case.before())
+    follows = re.compile(r"import|WorkflowHandle|\bfor\b|to_thread\(|\)\s*$")
+    for path, data in case.before().items():
+        touched: set[int] = set()
+        for finding in result.findings:
+            if finding.path.as_posix().endswith(path.as_posix()):
+                touched.update(range(finding.span.line, finding.span.end_line + 1))
+        lines = [
+            line
+            for number, line in enumerate(data.decode().split("\n"), start=1)
+            if number not in touched and not follows.search(line)
+        ]
+        kept = iter(after[path].decode().split("\n"))
+        bracketed = (any(found in (line, line + "]") for found in kept) for line in lines)
+        assert all(bracketed)
 
 
 def crlf(data: bytes) -> bytes:

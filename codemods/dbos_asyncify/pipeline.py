@@ -57,16 +57,18 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
         except SourceError as error:
             problems.append(problem_of(error))
     editable = frozenset(source.path for _, source, _ in parsed) if options.editable is None else options.editable
-    options = replace(options, editable=editable - generated)
     catalogue = dbos_api.load(options.dbos_version)
     program = Program.build(parsed, modules, catalogue, options.target_python)
     for path in program.too_deep:
         problems.append(Problem(path, "nested too deeply to be analysed", "DBA900"))
-    findings = [finding for finding in findings_of(program) if _counts(program, finding, options)]
-    findings = [_confined(finding, options) for finding in findings]
+    allowed = replace(options, editable=editable - generated)
+    findings = [finding for finding in findings_of(program) if _counts(program, finding, allowed)]
+    findings = [_confined(finding, allowed) for finding in findings]
     changes, applied, more = _changes(program, findings, options)
-    problems.extend(more)
-    return Result(tuple(findings), tuple(changes), tuple(problems), len(files), len(parsed), applied)
+    problems = [problem for problem in (*problems, *more) if options.editable is None or problem.path in options.editable]
+    looked_at = len(files) if options.editable is None else len(options.editable)
+    taking_part = sum(unit.source.path in editable for unit in program.units.values())
+    return Result(tuple(findings), tuple(changes), tuple(problems), looked_at, taking_part, applied)
 
 
 def is_generated(text: str) -> bool:

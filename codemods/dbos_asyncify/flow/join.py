@@ -108,6 +108,8 @@ class Join:
     def __init__(self, program: Program, drafts: list[Draft]) -> None:
         self.program = program
         self.drafts = drafts
+        self.found = {draft.call.node for draft in drafts}
+        self.manual = {draft.call.site: draft for draft in drafts if draft.reason}
         self.turning = {draft.call.site: draft for draft in drafts if draft.turns and not draft.reason}
         self.leader = {site: site for site in self.turning}
         self.reasons: dict[Site, str] = {}
@@ -224,7 +226,7 @@ class Join:
                 self.extra.setdefault(min(use.sites), []).append((unit.source.path, edit))
             return
         number = unit.facts.numbers[parent]
-        if not any(draft.call.node is parent for draft in self.drafts):
+        if parent not in self.found:
             context = unit.facts.contexts[number]
             where = "inside `pytest.raises`" if context.on_loop else "in synchronous code"
             self.forbid(use.sites, f"`{ast.unparse(node)}()` is called {where} ({_where(use)})")
@@ -259,20 +261,13 @@ class Join:
     # findings
 
     def single(self, draft: Draft) -> Finding:
-        reason = draft.reason
-        reason = reason or self.held.get(draft.call.site, "")
-        manual = self.manual_origin(draft)
-        if manual is not None and not reason:
-            reason = f"what to do depends on the call that gives the handle (line {manual.call.node.lineno}): {manual.reason}"
+        reason = draft.reason or self.held.get(draft.call.site, "")
+        origin = next((self.manual[site] for site in sorted(draft.origins) if site in self.manual), None)
+        if origin is not None and not reason:
+            line = origin.call.node.lineno
+            reason = f"what to do depends on the call that gives the handle (line {line}): {origin.reason}"
         fix = None if reason else Fix(draft.message, draft.safety, {draft.call.path: draft.edits})
         return _finding(draft, fix, reason)
-
-    def manual_origin(self, draft: Draft) -> Draft | None:
-        """The call that gave the handle, where it is left to a person."""
-        for other in self.drafts:
-            if other.reason and other.call.site in draft.origins:
-                return other
-        return None
 
     def grouped(self, leader: Site, group: Group) -> Iterator[Finding]:
         if group.reason:
