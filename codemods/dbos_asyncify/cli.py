@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
+import io
+import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import click
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.text import Text
 
 from dbos_asyncify import __version__, config
 from dbos_asyncify.apply import ApplyError, write
 from dbos_asyncify.config import ConfigError, Settings
+from dbos_asyncify.discover import project_root
 from dbos_asyncify.findings import Change, Finding, Problem, Result
 from dbos_asyncify.pipeline import Options, analyse
 from dbos_asyncify.report import text
@@ -23,12 +29,32 @@ from dbos_asyncify.rules import all_rules
 from dbos_asyncify.target import find_target, target_python
 from dbos_asyncify.workspace import Workspace, open_workspace
 
-CLEAN, LEFT, FAILED = 0, 1, 2
+CLEAN, LEFT, FAILED, INTERRUPTED = 0, 1, 2, 130
 STDIN = "-"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Group(click.Group):
+    """Exit codes that a caller can rely on, also where things go wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted: every file is whole, some may not be done", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except OSError as error:  # those of single files are dealt with where they arise
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(FAILED)
+        except Exception:  # noqa: BLE001 - Python would exit with 1, which means findings
+            traceback.print_exc()
+            click.echo("error: this is a fault of dbos-asyncify itself, please report it", err=True)
+            ctx.exit(FAILED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="dbos-asyncify")
 def main() -> None:
     """Migrate async DBOS code: synchronous DBOS calls in coroutines become their asynchronous forms."""
@@ -78,20 +104,18 @@ class Run:
     result: Result
     out: Console
     err: Console
+    for_people: bool
     quiet: bool
     exit_zero: bool
     stdin: Stdin | None
+    problems: tuple[Problem, ...]
 
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return (*self.workspace.problems, *self.result.problems)
-
-    def finish(self, left: bool, more: Sequence[Problem] = (), written: int | None = None) -> None:
+    def finish(self, left: bool, more: Sequence[Problem] = (), fixed: bool = False) -> None:
         """Say what went wrong and sum up on standard error; exit."""
         found = (*self.problems, *more)
         text.problems(self.err, found, Path.cwd())
         if not self.quiet:
-            text.summary(self.err, self.result, written=written)
+            text.summary(self.err, self.result, fixed=fixed)
         self.out.file.flush()
         sys.exit(FAILED if found else LEFT if left and not self.exit_zero else CLEAN)
 
@@ -121,7 +145,7 @@ def diff(output_format: str, **given: Any) -> None:
     """Show what would change in PATHS, and what needs a person. Nothing is written."""
     run = start(given)
     by_hand = [finding for finding in run.result.findings if finding.fix is None]
-    explained = output_format == "text" or (output_format == "auto" and run.out.is_terminal)
+    explained = output_format == "text" or (output_format == "auto" and run.for_people)
     if explained:
         text.explained_diff(run.out, run.result.changes, Path.cwd())
     else:
@@ -137,17 +161,16 @@ def fix(exit_non_zero_on_fix: bool, **given: Any) -> None:
     """Apply the fixes to PATHS. With `-`, read a file from standard input and print it fixed."""
     run = start(given)
     failed: list[Problem] = []
-    written = 0
     for change in run.result.changes:
         if run.stdin is not None and change.path == run.stdin.path:
             continue
         try:
             write(change.path, change.before, change.after)
-            written += 1
         except ApplyError as error:
             failed.append(Problem(error.path, error.message))
     if run.stdin is not None:
         _write_bytes(run, _fixed(run.stdin, run.result.changes))
+    run.result = _without(run.result, {problem.path for problem in failed})
     left = [
         finding
         for finding in run.result.findings
@@ -155,7 +178,7 @@ def fix(exit_non_zero_on_fix: bool, **given: Any) -> None:
     ]
     text.full(run.err, left, Path.cwd())
     run.finish(
-        left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, written=written
+        left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, fixed=True
     )
 
 
@@ -167,25 +190,26 @@ def rule(name: str | None) -> None:
     rules = all_rules()
     if name is None:
         for each in rules.values():
-            console.print(
-                f"[bold]{each.code}[/] {each.name}: {each.documentation().splitlines()[0]}", soft_wrap=True
-            )
+            first = each.documentation().splitlines()[0]
+            console.print(Text.assemble((each.code, "bold"), f" {each.name}: {first}"), soft_wrap=True)
         return
     chosen = [each for each in rules.values() if name in (each.code, each.name)]
     if not chosen:
-        raise click.UsageError(f"no rule {name!r}: `dbos-asyncify rule` lists them")
+        names = {spelling.lower(): spelling for each in rules.values() for spelling in (each.code, each.name)}
+        close = difflib.get_close_matches(name.lower(), names, n=1)
+        advice = f"did you mean {names[close[0]]!r}?" if close else "`dbos-asyncify rule` lists them"
+        raise click.UsageError(f"no rule {name!r}: {advice}")
     console.print(Markdown(f"# {chosen[0].name} ({chosen[0].code})\n\n{chosen[0].documentation()}"))
 
 
 def start(given: dict[str, Any]) -> Run:
     """Read settings and files, analyse. Exits with 2 where the settings make no sense."""
     color = given["color"]
-    out = _console(color, given["output_file"])
-    err = _console(color, None, stderr=True)
+    err = _console(color, stderr=True)
     known = {code: each.name for code, each in all_rules().items()}
     try:
-        settings = _settings(given, known)
         paths, stdin = _inputs(given)
+        settings = _settings(given, known, paths)
         workspace = open_workspace(paths, settings, dict([stdin]) if stdin else None)
         target = find_target(workspace.root, given["dbos_version"], settings.dbos_version)
         options = Options(
@@ -196,23 +220,43 @@ def start(given: dict[str, Any]) -> Run:
             workflows_only=settings.scope == "workflows",
             editable=workspace.given,
         )
+        out = _output(color, given["output_file"])
     except ConfigError as error:
-        err.print(f"[bold red]error[/]: {error}", soft_wrap=True, highlight=False)
+        err.print(Text.assemble(("error", "bold red"), f": {error}"), soft_wrap=True)
         sys.exit(FAILED)
     result = analyse(workspace.sources, workspace.files, workspace.root, options)
-    return Run(settings, workspace, result, out, err, given["quiet"], given["exit_zero"], stdin)
+    # Colours may be wanted in a pipe too (FORCE_COLOR), a patch that nobody can apply is not.
+    for_people = color == "always" or out.file.isatty()
+    problems = (*target.problems, *workspace.problems, *result.problems)
+    return Run(settings, workspace, result, out, err, for_people, given["quiet"], given["exit_zero"], stdin, problems)
 
 
-def _console(color: str, output_file: Path | None, *, stderr: bool = False) -> Console:
+def _output(color: str, output_file: Path | None) -> Console:
+    """Standard output, or the file that takes its place; raises ConfigError where that cannot be written."""
+    if output_file is None:
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="backslashreplace")  # names and messages need not be in its encoding
+        return _console(color)
+    try:
+        file = output_file.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror or error}", output_file) from error
+    click.get_current_context().call_on_close(file.close)
+    return _console("never" if color == "auto" else color, file=file)
+
+
+def _console(color: str, *, stderr: bool = False, file: IO[str] | None = None) -> Console:
     terminal = {"always": True, "never": False}.get(color)
-    file = output_file.open("w", encoding="utf-8", newline="") if output_file else None
+    plain = color == "never" or None
     return Console(
-        stderr=stderr, file=file, force_terminal=terminal, highlight=False, no_color=color == "never" or None
+        stderr=stderr, file=file, force_terminal=terminal, no_color=plain, highlight=False, emoji=False
     )
 
 
-def _settings(given: dict[str, Any], known: dict[str, str]) -> Settings:
-    settings = Settings() if given["isolated"] else config.load(Path.cwd(), known, given["config_file"])
+def _settings(given: dict[str, Any], known: dict[str, str], paths: Sequence[Path]) -> Settings:
+    settings = (
+        Settings() if given["isolated"] else config.load(project_root(paths), known, given["config_file"])
+    )
     names = ("select", "extend_select", "ignore", "unsafe_fixes", "scope", "dbos_version", "exclude", "extend_exclude",
              "respect_gitignore", "force_exclude")  # fmt: skip
     lists = {name: given[name] for name in names}
@@ -232,7 +276,7 @@ def _inputs(given: dict[str, Any]) -> tuple[list[Path], Stdin | None]:
         return paths, None
     if len(paths) > 1:
         raise ConfigError("- (standard input) goes alone")
-    name = (given["stdin_filename"] or Path("stdin.py")).absolute()
+    name = Path(os.path.abspath(given["stdin_filename"] or "stdin.py"))  # noqa: PTH100 - takes `..` out
     return [name], Stdin(name, sys.stdin.buffer.read())
 
 
@@ -248,8 +292,22 @@ def _fixed(stdin: Stdin, changes: Sequence[Change]) -> bytes:
     return next((change.after for change in changes if change.path == stdin.path), stdin.data)
 
 
+def _without(result: Result, unwritten: Set[Path]) -> Result:
+    """What was achieved where the files `unwritten` could not be written."""
+    return replace(
+        result,
+        changes=tuple(change for change in result.changes if change.path not in unwritten),
+        applied=frozenset(fix for fix in result.applied if not unwritten & fix.edits.keys()),
+    )
+
+
 def _write_patch(run: Run) -> None:
-    _write_bytes(run, patch(run.result.changes, Path.cwd()))
+    """The patch, for use in the current folder; in the project's root if it has files outside."""
+    base = Path.cwd()
+    if not all(change.path.is_relative_to(base) for change in run.result.changes):
+        base = run.workspace.root
+        run.err.print(Text(f"The paths of the patch start at {base}: apply it there."), soft_wrap=True)
+    _write_bytes(run, patch(run.result.changes, base))
 
 
 def _write_bytes(run: Run, data: bytes) -> None:

@@ -13,26 +13,11 @@ from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import annotation_edits
 from dbos_asyncify.flow.uses import Use, origins, thread_call, uses
 from dbos_asyncify.project.program import Program, Unit
-from dbos_asyncify.project.values import (
-    DATA,
-    NONE,
-    WAITS,
-    Atom,
-    Cls,
-    Ext,
-    HandleMethod,
-    Module,
-    Obj,
-    Result,
-    Site,
-    Stream,
-)
+from dbos_asyncify.project.values import DATA, NONE, UNKNOWN, WAITS, Atom, HandleMethod, Result, Site, Stream
 from dbos_asyncify.remedies.placement import taker_name
 from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
 from dbos_asyncify.rules.base import Draft, all_rules
 from dbos_asyncify.source import span
-
-_KNOWN_OWNERS = (Obj, Cls, Module, Ext)
 
 
 def _neutral(atom: Atom) -> bool:
@@ -60,32 +45,34 @@ def _awaited_later(program: Program, drafts: list[Draft]) -> list[Draft]:
     taken: set[Site] = set()
     used: set[Site] = set()
     for use in uses(program, frozenset(sites)):
-        parent = use.unit.facts.parents.get(use.node)
-        if isinstance(parent, ast.Starred):
-            parent = use.unit.facts.parents.get(parent)
-        argument = use.node
-        if isinstance(parent, ast.Await) or (
-            isinstance(parent, ast.Call)
-            and argument is not parent.func
-            and taker_name(program, use.unit, parent, parent.args[0] if parent.args else argument)
-        ):
-            taken |= use.sites
-        elif any(isinstance(atom, Result) for atom in program.value(use.unit, use.node)):
-            followed = (
-                ast.Assign,
-                ast.AnnAssign,
-                ast.NamedExpr,
-                ast.List,
-                ast.Tuple,
-                ast.ListComp,
-                ast.GeneratorExp,
-            )
-            adds = (
-                isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "append"
-            )
-            if not isinstance(parent, followed) and not adds:
-                used |= use.sites
+        value = program.value(use.unit, use.node)
+        direct = origins(program.values, [atom for atom in value if isinstance(atom, Result)])
+        if _is_awaited(program, use):
+            taken |= origins(program.values, value, awaited=False) & sites
+        elif direct and not _goes_on(use):
+            used |= direct
     return [_unawaited(program, draft) if draft.call.site in taken - used else draft for draft in drafts]
+
+
+def _is_awaited(program: Program, use: Use) -> bool:
+    """Whether a value stands where something to await belongs."""
+    parents = use.unit.facts.parents
+    node: ast.AST = use.node
+    if isinstance(parents[node], ast.Starred):
+        node = parents[node]
+    parent = parents[node]
+    if isinstance(parent, ast.Call) and node in parent.args:
+        return taker_name(program, use.unit, parent, node) is not None
+    return isinstance(parent, ast.Await)
+
+
+def _goes_on(use: Use) -> bool:
+    """Whether a result is only kept: in a variable, in a list."""
+    parent = use.unit.facts.parents[use.node]
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
+        return parent.func.attr == "append"
+    kept = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp)
+    return isinstance(parent, kept)
 
 
 def _unawaited(program: Program, draft: Draft) -> Draft:
@@ -184,6 +171,7 @@ class Join:
                     self.forbid([site], "the stream is read under another name: write an `async for` loop")
                 else:
                     self.extra.setdefault(site, []).append((draft.call.path, edit))
+        self.unknown_receivers()
         self.hidden_reads()
 
     def consumer(self, draft: Draft, shared: frozenset[Site]) -> None:
@@ -231,32 +219,48 @@ class Join:
             where = "inside `pytest.raises`" if context.on_loop else "in synchronous code"
             self.forbid(use.sites, f"`{ast.unparse(node)}()` is called {where} ({_where(use)})")
 
+    def unknown_receivers(self) -> None:
+        """A `get_result()` of something unknown, in a function that has such handles: perhaps one of them."""
+        functions: dict[tuple[int, int], set[Site]] = {}
+        for use in uses(self.program, frozenset(self.turning)):
+            context = use.unit.facts.contexts[use.unit.facts.numbers[use.node]]
+            functions.setdefault((use.unit.number, context.function), set()).update(use.sites)
+        for unit, call in self.unknown_waits():
+            function = unit.facts.contexts[unit.facts.numbers[call]].function
+            sites = functions.get((unit.number, function), set())
+            self.forbid(sites, f"`{ast.unparse(call.func)}()` may wait for the same handle (line {call.lineno})")
+
+    def unknown_waits(self) -> Iterator[tuple[Unit, ast.Call]]:
+        """Calls of `get_result` and `get_status` that nobody awaits, of something that is not known."""
+        for unit in self.program.units.values():
+            for node in unit.facts.numbers:
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WAITS:
+                    receiver = self.program.value(unit, node.func.value)
+                    unknown = not receiver or any(atom is UNKNOWN for atom in receiver)
+                    if unknown and not isinstance(unit.facts.parents[node], ast.Await):
+                        yield unit, node
+
     def hidden_reads(self) -> None:
         """An attribute that holds such a handle, read from an object that is not known."""
         values = self.program.values
+        held: dict[str, set[Site]] = {}
         for unit in self.program.units.values():
             for store in unit.facts.attribute_stores:
-                held = origins(values, values.value(unit.number, store.value)) & self.turning.keys()
-                if not held:
-                    continue
-                for other, node in self.reads_of(store.name):
-                    if not self.program.value(other, node.value) or any(
-                        not isinstance(atom, _KNOWN_OWNERS) and not _neutral(atom)
-                        for atom in self.program.value(other, node.value)
-                    ):
-                        where = f"{other.source.path.name}:{node.lineno}"
-                        self.forbid(
-                            held,
-                            f"`{ast.unparse(node)}` may be the same handle, read where the tool cannot tell ({where})",
+                sites = origins(values, values.value(unit.number, store.value)) & self.turning.keys()
+                if sites:
+                    held.setdefault(store.name, set()).update(sites)
+        for unit, call in self.unknown_waits() if held else ():
+            function = unit.facts.contexts[unit.facts.numbers[call]].function
+            for node, number in unit.facts.numbers.items():
+                if isinstance(node, ast.Attribute) and node.attr in held:
+                    owner = self.program.value(unit, node.value)
+                    unknown = not owner or UNKNOWN in owner
+                    if unknown and unit.facts.contexts[number].function == function:
+                        where = f"{unit.source.path.name}:{node.lineno}"
+                        reason = (
+                            f"`{ast.unparse(node)}` may be the same handle, read where the tool cannot tell ({where})"
                         )
-
-    def reads_of(self, name: str) -> Iterator[tuple[Unit, ast.Attribute]]:
-        for unit in self.program.units.values():
-            for node in unit.facts.numbers:
-                if isinstance(node, ast.Attribute) and node.attr in WAITS:
-                    inner = node.value
-                    if isinstance(inner, ast.Attribute) and inner.attr == name:
-                        yield unit, inner
+                        self.forbid(held[node.attr], reason)
 
     # findings
 

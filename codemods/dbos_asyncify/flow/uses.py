@@ -12,7 +12,6 @@ from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
-    WAITS,
     Api,
     Atom,
     Bound,
@@ -30,12 +29,8 @@ from dbos_asyncify.project.values import (
     Role,
     Site,
     Stream,
+    Value,
 )
-
-_FOLLOWED_ELSEWHERE = frozenset(
-    {"collections.deque", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast"}
-)
-
 
 _CARRIERS = (Handle, Stream, Result, HandleMethod, Box, Coro)
 
@@ -50,8 +45,11 @@ class Use:
     escape: str = ""
 
 
-def origins(values: Values, atoms: Iterable[Atom]) -> frozenset[Site]:
-    """The calls that gave the handles, streams and results among these values or inside them."""
+def origins(values: Values, atoms: Iterable[Atom], *, awaited: bool = True) -> frozenset[Site]:
+    """The calls that gave the handles, streams and results among these values or inside them.
+
+    `awaited` looks into coroutines and tasks as well: what they give.
+    """
     pending: list[Atom] = [atom for atom in atoms if isinstance(atom, _CARRIERS)]
     if not pending:
         return frozenset()
@@ -75,7 +73,7 @@ def origins(values: Values, atoms: Iterable[Atom]) -> frozenset[Site]:
                 pending.append(handle)
             case Box(site):
                 pending.extend(values.contents(site))
-            case Coro(site):
+            case Coro(site) if awaited:
                 pending.extend(values.awaits_to(site))
     return frozenset(found)
 
@@ -92,45 +90,80 @@ def uses(program: Program, sites: frozenset[Site]) -> Iterator[Use]:
                 yield Use(unit, node, found, _escape(program, unit, node, value))
 
 
-def _escape(program: Program, unit: Unit, node: ast.expr, value: Iterable[Atom]) -> str:
+# Parents below which a value goes on as part of a value that is followed, or is only looked at.
+_GOES_ON = (
+    ast.List,
+    ast.Tuple,
+    ast.Set,
+    ast.IfExp,
+    ast.BoolOp,
+    ast.ListComp,
+    ast.SetComp,
+    ast.GeneratorExp,
+    ast.DictComp,
+)
+_LOOKED_AT = (
+    ast.Expr, ast.Compare, ast.UnaryOp, ast.If, ast.While, ast.Assert, ast.FormattedValue, ast.Delete, ast.Slice,
+    ast.match_case,
+)  # fmt: skip
+
+
+def _escape(program: Program, unit: Unit, node: ast.expr, value: Value) -> str:
     """How the value leaves what the tool can follow; empty where it does not."""
     parent = unit.facts.parents.get(node)
     shown = ast.unparse(node)
     if isinstance(parent, ast.Starred):
         node, parent = parent, unit.facts.parents.get(parent)
-    if isinstance(parent, ast.keyword):
-        return _as_argument(program, unit, unit.facts.parents[parent], parent.value, shown)
+    itself = any(isinstance(atom, (Handle, Stream)) for atom in value)
     match parent:
+        case ast.keyword():
+            return _as_argument(program, unit, unit.facts.parents[parent], parent.value, shown)
         case ast.Attribute():
-            return _attribute(program, unit, parent)
+            return _attribute(program, unit, parent, value)
         case ast.Call():
             return "" if parent.func is node else _as_argument(program, unit, parent, node, shown)
-        case ast.Assign():
-            return next(filter(None, (_stored(program, unit, target) for target in parent.targets)), "")
-        case ast.AnnAssign() | ast.AugAssign():
-            return _stored(program, unit, parent.target)
-        case ast.Return():
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.NamedExpr():
+            targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+            return next(filter(None, (_stored(program, unit, target, itself=itself) for target in targets)), "")
+        case ast.Return() | ast.Lambda():
             return _returned(program, unit, node)
-        case ast.Lambda():
-            return _returned(program, unit, node)
-        case ast.Yield() | ast.YieldFrom():
-            return f"`{shown}` is yielded to code that the tool does not follow"
-        case ast.withitem():
-            return f"`{shown}` is used in a `with` statement"
-        case ast.Raise() | ast.Match():
-            return f"`{shown}` is used in a way that the tool does not follow"
-    return ""
+        case ast.For() | ast.AsyncFor() | ast.comprehension():
+            if not itself or node is not parent.iter:
+                return ""
+        case ast.Subscript():
+            if not itself or node is parent.slice:
+                return ""
+        case ast.Await():
+            if not itself or isinstance(node, ast.Call):
+                return ""
+        case ast.BinOp():
+            if isinstance(parent.op, (ast.Add, ast.BitOr)):
+                return ""
+        case ast.Dict():
+            if node in parent.values:
+                return ""
+    if isinstance(parent, (*_GOES_ON, *_LOOKED_AT)):
+        return ""
+    if isinstance(parent, (ast.Yield, ast.YieldFrom)):
+        return f"`{shown}` is yielded to code that the tool does not follow"
+    return f"`{shown}` is used in a way that the tool does not follow"
 
 
-def _attribute(program: Program, unit: Unit, attribute: ast.Attribute) -> str:
-    """An attribute of a handle: only `get_result` and `get_status` matter, and only as calls."""
-    methods = [a for a in program.value(unit, attribute) if isinstance(a, HandleMethod) and a.name in WAITS]
+def _attribute(program: Program, unit: Unit, attribute: ast.Attribute, value: Value) -> str:
+    """An attribute of a handle (only `get_result` and `get_status` matter, and only as calls), of a container, of a
+    task."""
+    shown = ast.unparse(attribute)
+    if any(isinstance(atom, Coro) for atom in value) and attribute.attr in ("result", "add_done_callback"):
+        return f"`{shown}` gives it to code that the tool does not follow"
+    if any(isinstance(atom, Box) for atom in value) and attribute.attr not in library.CONTAINER_METHODS:
+        return f"`{shown}` is not followed"
+    methods = [a for a in program.value(unit, attribute) if isinstance(a, HandleMethod)]
     parent = unit.facts.parents.get(attribute)
     if not methods or (isinstance(parent, ast.Call) and parent.func is attribute):
         return ""
     if isinstance(parent, ast.Call) and thread_call(program, unit, parent) and parent.args[0] is attribute:
         return ""
-    return f"`{ast.unparse(attribute)}` is handed on without being called"
+    return f"`{shown}` is handed on without being called"
 
 
 def thread_call(program: Program, unit: Unit, call: ast.Call) -> bool:
@@ -173,26 +206,27 @@ def _given_to(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, 
 def _outside_is_fine(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, path: str) -> bool:
     name = library.last_name(path)
     if path.startswith("builtins."):
-        return name not in ("getattr", "setattr", "vars", "dir")
+        return name in library.HARMLESS or name in library.FOLLOWED
     if path == "asyncio.to_thread":
         own = call.args and argument is call.args[0]
         function = program.value(unit, call.args[0]) if call.args else ()
         return bool(own) or all(isinstance(atom, (Func, Bound)) for atom in function)
-    return name in library.LOG_METHODS or path in _FOLLOWED_ELSEWHERE or name in library.TAKES_AWAITABLE
+    if path.startswith(("asyncio.", "anyio.")):
+        return name in library.PASS_AWAITABLE or name in ("gather", "as_completed")
+    return name in library.LOG_METHODS or path in library.FOLLOWED_PATHS
 
 
-def _stored(program: Program, unit: Unit, target: ast.expr) -> str:
+def _stored(program: Program, unit: Unit, target: ast.expr, *, itself: bool) -> str:
     if isinstance(target, (ast.Tuple, ast.List)):
-        return next(filter(None, (_stored(program, unit, part) for part in target.elts)), "")
+        if itself:
+            return f"it is unpacked into `{ast.unparse(target)}`"
+        return next(filter(None, (_stored(program, unit, part, itself=False) for part in target.elts)), "")
     if isinstance(target, ast.Starred):
-        return _stored(program, unit, target.value)
-    if isinstance(target, ast.Attribute):
+        return _stored(program, unit, target.value, itself=itself)
+    if isinstance(target, (ast.Attribute, ast.Subscript)):
         owner = program.value(unit, target.value)
-        if not owner or not all(isinstance(atom, (Obj, Cls, Module)) for atom in owner):
-            return f"it is stored in `{ast.unparse(target)}`, which the tool cannot follow"
-    if isinstance(target, ast.Subscript):
-        owner = program.value(unit, target.value)
-        if not owner or not all(isinstance(atom, Box) or atom is NONE for atom in owner):
+        known = (Obj, Cls, Module) if isinstance(target, ast.Attribute) else (Box,)
+        if not owner or not all(isinstance(atom, known) or atom is NONE for atom in owner):
             return f"it is stored in `{ast.unparse(target)}`, which the tool cannot follow"
     return ""
 

@@ -64,8 +64,8 @@ def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[
             return (Obj(module, index),)
         case HandleMethod(handle):
             return _awaitable(values, site, (DATA,)) if handle.is_async else (DATA,)
-        case BoxMethod(box, name):
-            return _container_method(values, box, name, args, site)
+        case BoxMethod(box, name, mapping):
+            return _container_method(values, box, name, args, site, mapping=mapping)
         case Partial(inner):
             return [found for target in values.read(("partial", inner)) for found in call(values, target, args, site)]
     if atom is UNKNOWN:
@@ -108,7 +108,8 @@ def _function(values: Values, func: Func, args: list[Given], site: Site) -> Iter
     function = values.facts[func.module].functions[func.index]
     values.called.add((func.module, func.index))
     plain = [given for given in args if not given.star and not given.keyword]
-    spread = any(given.star for given in args)
+    spread = [atom for given in args if given.star for atom in values.items(given.atoms, None, iterated=False)]
+    named = {"", *(parameter.name for parameter in function.params if parameter.kind in ("positional", "keyword"))}
     for position, parameter in enumerate(function.params):
         key = ("param", func.module, func.index, parameter.name)
         if parameter.kind == "positional" and position < len(plain):
@@ -117,15 +118,16 @@ def _function(values: Values, func: Func, args: list[Given], site: Site) -> Iter
             if given.keyword == parameter.name and parameter.kind in ("positional", "keyword"):
                 values.add(key, given.atoms)
         if spread and parameter.kind in ("positional", "keyword"):
-            values.add(
-                key,
-                [a for given in args if given.star for a in values.items(given.atoms, None, iterated=False)],
+            values.add(key, spread)
+        if parameter.kind in ("*", "**"):
+            rest = (
+                plain[position:] if parameter.kind == "*" else [given for given in args if given.keyword not in named]
             )
-        if parameter.kind == "*":
-            boxes = [atom for atom in values.read(key) if isinstance(atom, Box)]
-            for box in boxes:
-                for given in plain[position:]:
+            for box in [atom for atom in values.read(key) if isinstance(atom, Box)]:
+                for given in rest:
                     values.add(("box", box.site), given.atoms)
+                if spread:
+                    values.add(("box", box.site), spread)
     result = values.read(("return", func.module, func.index))
     if function.is_async and not function.is_generator:
         values.add(("runs", site), (func,))
@@ -164,7 +166,17 @@ def _api(values: Values, owner: str, name: str, args: list[Given], site: Site) -
 # containers
 
 
-def _container_method(values: Values, box: Site, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
+def _call_key(values: Values, args: list[Given], elements: Iterable[Atom], site: Site) -> None:
+    """`key=` functions are called with the elements."""
+    for given in args:
+        if given.keyword == "key":
+            for atom in given.atoms:
+                call(values, atom, [Given(tuple(elements))], Site(site.module, -1 - site.node))
+
+
+def _container_method(
+    values: Values, box: Site, name: str, args: list[Given], site: Site, *, mapping: bool
+) -> Iterable[Atom]:
     contents = ("box", box)
     if name in library.ADDS and len(args) > library.ADDS[name]:
         values.add(contents, args[library.ADDS[name]].atoms)
@@ -174,12 +186,18 @@ def _container_method(values: Values, box: Site, name: str, args: list[Given], s
     if name in library.TAKES:
         default = args[1].atoms if name in ("get", "pop", "setdefault") and len(args) > 1 else (NONE,)
         return [*values.read(contents), *default]
-    if name in ("values", "copy", "__iter__"):
+    if name in library.COPIES:
         values.add(("box", site), values.read(contents))
-        return (Box(site, mapping=name == "copy" and bool(values.read(("mapping", box)))),)
+        for given in args:
+            values.add(("box", site), values.items(given.atoms, None, iterated=True))
+        return (Box(site, mapping),) if name == "copy" else (Box(site),)
+    if name == "sort":
+        _call_key(values, args, values.read(contents), site)
+    if name == "popitem":
+        return list(values.items(_pairs(values, site, [(DATA,), values.read(contents)]), None, iterated=True))
     if name == "items":
         return _pairs(values, site, [(DATA,), values.read(contents)])
-    return (DATA,)
+    return (DATA,) if name in library.CONTAINER_METHODS else (UNKNOWN,)
 
 
 def _pairs(values: Values, site: Site, columns: list[Iterable[Atom]]) -> Iterable[Atom]:
@@ -290,6 +308,8 @@ def _run_concurrently(values: Values, args: list[Given], site: Site) -> None:
 
 
 def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
+    if name in ("sorted", "min", "max"):
+        _call_key(values, args, values.items(_first(args), None, iterated=True), site)
     if name in library.SAME_ELEMENTS or name == "filter":
         source = args[1:] if name == "filter" else args
         values.add(("box", site), values.items(_first(source), None, iterated=True))

@@ -42,6 +42,11 @@ SAME_ELEMENTS = frozenset({"list", "tuple", "set", "frozenset", "sorted", "rever
 # A generator expression given to one of them is used up at once, and in full.
 CONSUMES_ALL = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "sorted", "min", "max", "gather", "join"})
 
+FOLLOWED = SAME_ELEMENTS | {"enumerate", "zip", "min", "max", "next", "dict", "filter", "map"}
+FOLLOWED_PATHS = frozenset(
+    {"collections.deque", "collections.defaultdict", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast"}
+)
+
 # They look at a value without keeping it or calling it.
 HARMLESS = frozenset(
     {
@@ -57,6 +62,9 @@ HARMLESS = frozenset(
         "format",
         "callable",
         "issubclass",
+        "any",
+        "all",
+        "sum",
     }
 )
 LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
@@ -67,7 +75,13 @@ CALLS_AT_ONCE = frozenset({"sorted", "min", "max", "map", "filter", "sort", "red
 # Methods that put an argument into the container.
 ADDS = {"append": 0, "add": 0, "appendleft": 0, "insert": 1, "setdefault": 1}
 EXTENDS = frozenset({"extend", "update", "extendleft"})
-TAKES = frozenset({"pop", "popleft", "get", "__getitem__", "setdefault", "popitem"})
+TAKES = frozenset({"pop", "popleft", "get", "__getitem__", "setdefault"})
+COPIES = frozenset({"values", "copy", "union", "difference", "intersection", "symmetric_difference"})
+KEEPS = frozenset(
+    {"remove", "discard", "clear", "index", "count", "sort", "reverse", "keys", "rotate", "isdisjoint", "issubset",
+     "issuperset", "__len__", "__contains__"}
+)  # fmt: skip
+CONTAINER_METHODS = frozenset(ADDS) | EXTENDS | TAKES | COPIES | KEEPS | {"items", "popitem"}
 
 
 def last_name(path: str) -> str:

@@ -172,8 +172,8 @@ class Values:
                 return self.class_attribute(atom, atom, name, ())
             case Handle():
                 return (HandleMethod(atom, name) if name in WAITS else DATA,)
-            case Box(site):
-                return (BoxMethod(site, name),)
+            case Box(site, mapping):
+                return (BoxMethod(site, name, mapping),)
             case Func() | Bound():
                 return (UNKNOWN,)
             case Api(owner, member):

@@ -121,7 +121,8 @@ class Solver(Values):
                 continue
             if parameter.kind == "**":
                 box = Site(module, -1 - self.facts[module].numbers[parameters(function.node)[position]])
-                self.add(key, (Box(box),))
+                self.add(key, (Box(box, mapping=True),))
+                self.add(("box", box), declared or ((UNKNOWN,) if unseen else ()))
                 continue
             self.add(key, declared)
             if parameter.default >= 0:

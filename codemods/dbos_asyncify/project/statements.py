@@ -219,6 +219,8 @@ class StatementBuilder(ExpressionBuilder):
         elif isinstance(node.target, ast.Attribute):
             base = self.facts.numbers[node.target.value]
             self.facts.attribute_stores.append(AttributeStore(base, node.target.attr, value, before))
+        elif isinstance(node.target, ast.Subscript):
+            self.facts.item_stores.append(ItemStore(self.facts.numbers[node.target.value], value))
 
     def on_Delete(self, node: ast.Delete) -> None:
         for target in node.targets:

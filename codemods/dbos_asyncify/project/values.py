@@ -131,6 +131,7 @@ class BoxMethod:
 
     site: Site
     name: str
+    mapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,20 +20,26 @@ def patch(changes: Iterable[Change], base: Path) -> bytes:
 
 def unified(change: Change, base: Path) -> Iterator[bytes]:
     """The lines of one file's unified diff."""
-    name = shown(change.path, base).replace("\\", "/").encode()
-    tab = b"\t" if b" " in name else b""  # ends a name with spaces
+    name = os.fsencode(Path(shown(change.path, base)).as_posix())
     lines = difflib.diff_bytes(
         difflib.unified_diff,
         split(change.before),
         split(change.after),
-        b"a/" + name + tab,
-        b"b/" + name + tab,
+        _header(b"a/" + name),
+        _header(b"b/" + name),
         lineterm=b"\n",
     )
     for line in lines:
         yield line
         if not line.endswith(b"\n"):
             yield b"\n" + NO_NEWLINE
+
+
+def _header(name: bytes) -> bytes:
+    """A name as git reads it: quoted where it holds what would end it, closed by a tab where it holds spaces."""
+    if re.search(rb'["\\\x00-\x1f\x7f]', name):
+        return b'"' + re.sub(rb'["\\\x00-\x1f\x7f]', lambda match: b"\\%03o" % match[0][0], name) + b'"'
+    return name + b"\t" if b" " in name else name
 
 
 def split(data: bytes) -> list[bytes]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from dbos_asyncify.findings import Change, Finding, Problem, Result, Safety
@@ -49,13 +48,13 @@ def explained_diff(console: Console, changes: Sequence[Change], base: Path) -> N
     """Every hunk of every change, under the findings that it mends."""
     for change in changes:
         console.rule(Text(shown(change.path, base), style="bold"), align="left", style="dim")
-        for line in unified(change, base):
+        for number, line in enumerate(unified(change, base)):
             text = line.decode(change.encoding, errors="replace").rstrip("\r\n")
             if text.startswith("@@"):
                 for finding in _mended(change, text):
                     head = f"  {finding.code} line {finding.span.line}: "
                     console.print(Text.assemble((head, "bold"), (finding.message, "italic")), soft_wrap=True)
-            if line != NO_NEWLINE and not text.startswith(("--- ", "+++ ")):
+            if number > 1 and not line.endswith(NO_NEWLINE):  # the first two name the file
                 style = _STYLE.get(text[:1], "")
                 console.print(Text(text, style=style), soft_wrap=True)
 
@@ -73,16 +72,18 @@ def problems(console: Console, found: Iterable[Problem], base: Path) -> None:
     for problem in found:
         place = shown(problem.path, base) + "".join(f":{n}" for n in (problem.line, problem.column) if n)
         code = f"{problem.code} " if problem.code else ""
-        console.print(f"[bold]{escape(place)}[/]: [bold red]{code}[/]{escape(problem.message)}", soft_wrap=True)
+        console.print(
+            Text.assemble((place, "bold"), ": ", (code, "bold red"), problem.message), soft_wrap=True
+        )
 
 
-def summary(console: Console, result: Result, *, written: int | None = None) -> None:
-    """Numbers, and what is left for a person and why. `written` is how many files were changed on the disk."""
+def summary(console: Console, result: Result, *, fixed: bool = False) -> None:
+    """Numbers, and what is left for a person and why. `fixed` tells whether the changes were written."""
     left = [finding for finding in result.findings if finding.fix not in result.applied or finding.fix is None]
-    fixed = len(result.findings) - len(left)
+    mended = len(result.findings) - len(left)
     console.print(
         f"{_count(result.files, 'file')}, {result.parsed} with DBOS: {_count(len(result.findings), 'finding')}, "
-        f"{fixed} {'fixed' if written is not None else 'fixable'} in {_count(len(result.changes), 'file')}.",
+        f"{mended} {'fixed' if fixed else 'fixable'} in {_count(len(result.changes), 'file')}.",
         highlight=False,
         soft_wrap=True,
     )
