@@ -11,7 +11,7 @@ from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread
 from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import annotation_edits
-from dbos_asyncify.flow.uses import Use, origins, thread_call, uses
+from dbos_asyncify.flow.uses import Use, Uses, origins, thread_call
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.values import DATA, NONE, UNKNOWN, WAITS, Atom, HandleMethod, Result, Site, Stream
 from dbos_asyncify.remedies.placement import taker_name
@@ -28,7 +28,8 @@ def _neutral(atom: Atom) -> bool:
 def findings_of(program: Program) -> list[Finding]:
     """All findings of all rules, with their fixes; one finding a call."""
     drafts = list(_drafts(program))
-    return Join(program, _awaited_later(program, drafts)).findings()
+    uses = Uses(program)
+    return Join(program, uses, _awaited_later(program, uses, drafts)).findings()
 
 
 def _drafts(program: Program) -> Iterator[Draft]:
@@ -39,12 +40,12 @@ def _drafts(program: Program) -> Iterator[Draft]:
             yield draft
 
 
-def _awaited_later(program: Program, drafts: list[Draft]) -> list[Draft]:
+def _awaited_later(program: Program, uses: Uses, drafts: list[Draft]) -> list[Draft]:
     """A call whose result is awaited later, through a variable or a list, must not be awaited where it stands."""
     sites = {draft.call.site for draft in drafts if any(isinstance(edit, AddAwait) for edit in draft.edits)}
     taken: set[Site] = set()
     used: set[Site] = set()
-    for use in uses(program, frozenset(sites)):
+    for use in uses.of(sites):
         value = program.value(use.unit, use.node)
         direct = origins(program.values, [atom for atom in value if isinstance(atom, Result)])
         if _is_awaited(program, use):
@@ -92,13 +93,14 @@ class Group:
 class Join:
     """Groups the drafts by what flows between them."""
 
-    def __init__(self, program: Program, drafts: list[Draft]) -> None:
+    def __init__(self, program: Program, uses: Uses, drafts: list[Draft]) -> None:
         self.program = program
         self.drafts = drafts
         self.found = {draft.call.node for draft in drafts}
         self.manual = {draft.call.site: draft for draft in drafts if draft.reason}
         self.turning = {draft.call.site: draft for draft in drafts if draft.turns and not draft.reason}
         self.leader = {site: site for site in self.turning}
+        self.uses = list(uses.of(self.turning))
         self.reasons: dict[Site, str] = {}
         self.held: dict[Site, str] = {}  # calls whose handles stay synchronous, where that is a question
         self.extra: dict[Site, list[tuple[Path, Edit]]] = {}
@@ -156,7 +158,7 @@ class Join:
             shared = draft.origins & self.turning.keys()
             if shared:
                 self.consumer(draft, shared)
-        for use in uses(self.program, frozenset(self.turning)):
+        for use in self.uses:
             is_stream = any(isinstance(atom, Stream) for site in use.sites for atom in self.program.values.value(*site))
             if is_stream:
                 self.stream(use)
@@ -222,7 +224,7 @@ class Join:
     def unknown_receivers(self) -> None:
         """A `get_result()` of something unknown, in a function that has such handles: perhaps one of them."""
         functions: dict[tuple[int, int], set[Site]] = {}
-        for use in uses(self.program, frozenset(self.turning)):
+        for use in self.uses:
             context = use.unit.facts.contexts[use.unit.facts.numbers[use.node]]
             functions.setdefault((use.unit.number, context.function), set()).update(use.sites)
         for unit, call in self.unknown_waits():

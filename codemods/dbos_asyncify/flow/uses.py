@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from dbos_asyncify.project import library
@@ -78,16 +78,26 @@ def origins(values: Values, atoms: Iterable[Atom], *, awaited: bool = True) -> f
     return frozenset(found)
 
 
-def uses(program: Program, sites: frozenset[Site]) -> Iterator[Use]:
-    """Every place where something that these calls gave is used."""
-    for unit in program.units.values() if sites else ():
-        for node, number in unit.facts.numbers.items():
-            if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
-                continue
-            value = program.values.value(unit.number, number)
-            found = origins(program.values, value) & sites
-            if found:
-                yield Use(unit, node, found, _escape(program, unit, node, value))
+class Uses:
+    """Every place in a program where something that a call gave is read."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.places: list[tuple[Unit, ast.expr, Value, frozenset[Site]]] = []
+        for unit in program.units.values():
+            for node, number in unit.facts.numbers.items():
+                if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+                    value = program.values.value(unit.number, number)
+                    sites = origins(program.values, value)
+                    if sites:
+                        self.places.append((unit, node, value, sites))
+
+    def of(self, sites: Container[Site]) -> Iterator[Use]:
+        """The places where something that these calls gave is used."""
+        for unit, node, value, found in self.places:
+            wanted = frozenset(site for site in found if site in sites)
+            if wanted:
+                yield Use(unit, node, wanted, _escape(self.program, unit, node, value))
 
 
 # Parents below which a value goes on as part of a value that is followed, or is only looked at.

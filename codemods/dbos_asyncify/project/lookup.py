@@ -37,10 +37,16 @@ from dbos_asyncify.project.values import (
     Value,
 )
 
-Key: TypeAlias = tuple[object, ...]
+# What a value is kept under: for a node of a module one number (they are many), else words and numbers.
+Key: TypeAlias = int | tuple[object, ...]
 DBOS = "dbos."
 _MAX_PATH = 120  # a path like `node.next.next…` must not grow without end
 _BUILTINS = frozenset(dir(builtins))
+
+
+def node_key(module: int, node: int) -> int:
+    """The key of a node of a module."""
+    return module << 32 | node
 
 
 @dataclass(slots=True)
@@ -55,7 +61,7 @@ class Values:
     readers: dict[Key, set[Key]] = field(default_factory=dict)
     queue: deque[Key] = field(default_factory=deque)
     queued: set[Key] = field(default_factory=set)
-    reader: Key = ()
+    reader: Key = 0
     settled: bool = False  # the second phase: what nobody in the project calls may get anything
     called: set[tuple[int, int]] = field(default_factory=set)
     escaped: set[tuple[int, int]] = field(default_factory=set)
@@ -69,7 +75,7 @@ class Values:
         return tuple(self.values.get(key, ()))
 
     def node(self, module: int, node: int) -> Iterable[Atom]:
-        return self.read(("node", module, node))
+        return self.read(node_key(module, node))
 
     def add(self, key: Key, atoms: Iterable[Atom]) -> None:
         known = self.values.setdefault(key, set())
@@ -80,13 +86,13 @@ class Values:
                 self.enqueue(reader)
 
     def enqueue(self, task: Key) -> None:
-        if task and task not in self.queued:
+        if task not in self.queued:
             self.queued.add(task)
             self.queue.append(task)
 
     def value(self, module: int, node: int) -> Value:
         """What a node can be, once `solve` is done."""
-        return frozenset(self.values.get(("node", module, node), EMPTY))
+        return frozenset(self.values.get(node_key(module, node), EMPTY))
 
     def contents(self, site: Site) -> Value:
         """What a container can hold, once `solve` is done."""

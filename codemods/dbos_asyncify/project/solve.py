@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dbos_asyncify.project import facts as f
 from dbos_asyncify.project.build import parameters
 from dbos_asyncify.project.calls import ROLES, Given, call
-from dbos_asyncify.project.lookup import DBOS, Key, Values
+from dbos_asyncify.project.lookup import DBOS, Key, Values, node_key
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -62,9 +62,9 @@ class Solver(Values):
         for module, facts in self.facts.items():
             for number, op in enumerate(facts.ops):
                 if isinstance(op, f.Plain):
-                    self.values["node", module, number] = {NONE if op.none else DATA}
+                    self.values[node_key(module, number)] = {NONE if op.none else DATA}
                 else:
-                    self.enqueue(("node", module, number))
+                    self.enqueue(node_key(module, number))
             for number in range(len(facts.attribute_stores)):
                 self.enqueue(("attribute store", module, number))
             for number in range(len(facts.item_stores)):
@@ -78,7 +78,7 @@ class Solver(Values):
                 self.enqueue(("function", module, function.index))
             for number, op in enumerate(facts.ops):
                 if isinstance(op, (f.Typed, f.FunctionRef)):
-                    self.enqueue(("node", module, number))
+                    self.enqueue(node_key(module, number))
         self.run()
 
     def run(self) -> None:
@@ -86,12 +86,13 @@ class Solver(Values):
             task = self.queue.popleft()
             self.queued.discard(task)
             self.reader = task
+            if isinstance(task, int):
+                self.add(task, self.evaluate(task >> 32, task & 0xFFFFFFFF))
+                continue
             kind, module, number = task
             assert isinstance(module, int)
             assert isinstance(number, int)
-            if kind == "node":
-                self.add(task, self.evaluate(module, number))
-            elif kind == "function":
+            if kind == "function":
                 self.function(module, self.facts[module].functions[number])
             elif kind == "attribute store":
                 self.store_attribute(module, self.facts[module].attribute_stores[number])
