@@ -13,7 +13,6 @@ import argparse
 import io
 import re
 import sys
-import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,10 +28,8 @@ from dbos_asyncify.rules import Rule, all_rules
 from dbos_asyncify.workspace import open_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
-RULES = ROOT / "docs/rules.md"
-PICTURE = ROOT / "docs/diff.svg"
-SHOWN = ("examples/shop/warehouse.py", "examples/shop/status.py")
+README, RULES, PICTURE = "README.md", "docs/rules.md", "docs/diff.svg"
+SHOWN = ("examples/shop/status.py", "examples/shop/warehouse.py")
 
 BEGIN, END = "<!-- begin rules -->\n", "<!-- end rules -->\n"
 COLUMNS = 118
@@ -87,12 +84,11 @@ class Page(NamedTuple):
 
     @property
     def fix(self) -> str:
-        """The first line that the example's fix changes, and how far the fix may be trusted."""
+        """The shortest line that the example's fix changes, and how far such a fix may be trusted."""
         before, after = (_code(self.sections[name]) for name in ("Example", "Instead"))
-        line = next(line for line in after if line not in before)
-        level = re.match(r"\w+", self.sections["Fix safety"])
-        assert level is not None
-        return f"`{line.strip()}` ({level[0].lower()})"
+        line = min((line.strip() for line in after if line not in before), key=len)
+        level = re.split(r"\W", self.sections["Fix safety"])[0].lower()
+        return f"`{line}` ({level})"
 
 
 def _code(section: str) -> list[str]:
@@ -130,44 +126,46 @@ def readme(text: str) -> str:
 def rules() -> str:
     """docs/rules.md: the page of every rule."""
     rules = all_rules().values()
+    origin = "Made from the docstrings of the [rules](../codemods/dbos_asyncify/rules) by `scripts/generate_docs.py`."
     parts = [
-        "# Rules\n",
-        "Made from the docstrings of the [rules](../codemods/dbos_asyncify/rules) by `scripts/generate_docs.py`. "
-        "`dbos-asyncify rule NAME` prints the same page.\n",
+        f"# Rules\n\n{origin} `dbos-asyncify rule NAME` prints the same page.\n",
         "".join(f"- [{rule.code} {rule.name}](#{_anchor(rule)}): {Page.of(rule).summary}\n" for rule in rules),
     ]
     for rule in rules:
         page = Page.of(rule)
         parts.append(f"## {rule.code} {rule.name}\n")
-        parts.append(
-            f"{page.summary} ([source](../{_source(rule)}), [cases](../tests/fixtures/{rule.name}))\n"
-        )
+        parts.append(f"{page.summary} ([source](../{_source(rule)}), [cases](../tests/fixtures/{rule.name}))\n")
         parts += [f"### {title}\n\n{text}\n" for title, text in page.sections.items()]
     return "\n".join(parts)
 
 
 def picture() -> str:
     """The explained diff of a part of the example, as a terminal shows it."""
-    workspace = open_workspace([ROOT / "examples"], Settings())
+    workspace = open_workspace([ROOT / name for name in SHOWN], Settings())
     result = analyse(workspace.sources, workspace.files, workspace.root, Options(editable=workspace.given))
-    by_path = {change.path: change for change in result.changes}
     console = Console(
-        record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor", width=COLUMNS, _environ={}
+        record=True,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        no_color=False,
+        legacy_windows=False,
+        width=COLUMNS,
     )
     console.print(Text.assemble(("$ ", "dim"), f"dbos-asyncify diff {' '.join(SHOWN)}"))
-    explained_diff(console, [by_path[ROOT / name] for name in SHOWN], ROOT)
+    explained_diff(console, result.changes, ROOT)
     return console.export_svg(title="dbos-asyncify", code_format=SVG, unique_id="diff")
 
 
 def shown_text(svg: str) -> list[str]:
-    """The lines of a picture, without how they are drawn."""
+    """The lines of a picture, without how they are drawn; paths as they are everywhere but on Windows."""
     if not svg:
         return []
     lines: dict[str, str] = {}
     for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
         row = element.get("y", "")
         lines[row] = lines.get(row, "") + (element.text or "")
-    return [line.replace("\xa0", " ").rstrip() for line in lines.values()]
+    return [line.replace("\xa0", " ").replace("\\", "/").rstrip() for line in lines.values()]
 
 
 def _anchor(rule: type[Rule]) -> str:
@@ -182,30 +180,32 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def stale() -> dict[Path, str]:
-    """What is out of date, and what it should be."""
-    wanted = {README: readme(_read(README)), RULES: rules()}
-    found = {path: text for path, text in wanted.items() if _read(path) != text}
+def stale(root: Path) -> dict[str, str]:
+    """What is out of date in the project at `root`, with what it should be."""
+    text = _read(root / README)
+    wanted = {README: readme(text), RULES: rules()}
+    found = {name: new for name, new in wanted.items() if _read(root / name) != new}
     svg = picture()
-    if shown_text(_read(PICTURE)) != shown_text(svg):
+    if shown_text(_read(root / PICTURE)) != shown_text(svg):
         found[PICTURE] = svg
     return found
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=textwrap.shorten(__doc__ or "", 200), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something is out of date")
-    check = parser.parse_args(arguments).check
-    found = stale()
-    for path, text in found.items():
-        name = path.relative_to(ROOT).as_posix()
+def update(root: Path, *, check: bool) -> int:
+    """Write what is out of date, or only name it; the exit code."""
+    found = stale(root)
+    for name, text in found.items():
         sys.stdout.write(f"{name} is out of date\n" if check else f"wrote {name}\n")
         if not check:
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(text.encode())
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).write_bytes(text.encode())
     return int(check and bool(found))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Write what the documentation takes from the program.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something is out of date")
+    return update(ROOT, check=parser.parse_args(arguments).check)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import random
+import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,8 +94,10 @@ class TestWalk:
         assert found(tmp_path, name) == [f"{name}/x.py"]  # named, so meant
 
     def test_virtual_environments_of_any_name(self, tmp_path: Path) -> None:
-        make(tmp_path, "env3/pyvenv.cfg", "env3/lib/x.py", "x.py")
-        assert found(tmp_path) == ["x.py"]
+        make(tmp_path, "env3/pyvenv.cfg", "env3/lib/x.py", "env3/lib/a/b/y.py", "env/x.py", "x.py")
+        ignore(tmp_path, "*.cfg\n")
+        assert found(tmp_path) == ["env/x.py", "x.py"]
+        assert found(tmp_path, "env3/lib") == ["env3/lib/a/b/y.py", "env3/lib/x.py"]  # named, so meant
 
     def test_exclude_replaces_and_extend_exclude_adds(self, tmp_path: Path) -> None:
         make(
@@ -117,6 +122,28 @@ class TestWalk:
             "app/y.py",
         ]
         assert found(tmp_path, "app/gen/x.py", "app/y.py", extend_exclude=["gen"], force_exclude=True) == ["app/y.py"]
+
+    def test_exclude_takes_back(self, tmp_path: Path) -> None:
+        make(tmp_path, "a_pb2.py", "keep_pb2.py", "build/x.py", "gen/keep_pb2.py", "x.py", "local.py")
+        ignore(tmp_path, "local.py\n")
+        options: dict[str, Any] = {"extend_exclude": ["*_pb2.py", "!keep_pb2.py", "gen/", "!local.py", "!build"]}
+        assert found(tmp_path, **options) == ["build/x.py", "keep_pb2.py", "x.py"]
+        names = ["a_pb2.py", "build/x.py", "gen/keep_pb2.py", "keep_pb2.py"]
+        assert found(tmp_path, *names, force_exclude=True, **options) == ["build/x.py", "keep_pb2.py"]
+
+    def test_patterns_that_say_nothing(self, tmp_path: Path) -> None:
+        make(tmp_path, "#x.py", "x.py")
+        assert found(tmp_path, extend_exclude=["", "  ", "#x.py", "!", "/"]) == ["#x.py", "x.py"]
+
+    @pytest.mark.parametrize("pattern", ["a[", "![b-a].py", "a\\", "{a", "\udcff"])
+    def test_what_is_no_pattern(self, tmp_path: Path, pattern: str) -> None:
+        make(tmp_path, "x.py")
+        (problem,) = walk([tmp_path, tmp_path / "x.py"], root=tmp_path, extend_exclude=["gen", pattern])
+        assert isinstance(problem, Problem)
+        assert problem.path == tmp_path
+        assert problem.message.startswith("cannot tell what to exclude: ")
+        if pattern == "a[":
+            assert "'a['" in problem.message
 
     def test_excludes_do_not_reach_above_the_root(self, tmp_path: Path) -> None:
         make(tmp_path, "build/app/x.py")
@@ -177,6 +204,14 @@ class TestWalk:
         assert [problem.message.startswith("cannot be read: ") for problem in problems] == [True]
         assert str(problems[0].path).startswith(str(tmp_path / "a"))
         assert tmp_path / "b/y.py" in items
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+    def test_names_that_are_not_utf_8(self, tmp_path: Path) -> None:
+        name = os.fsdecode(b"caf\xe9")
+        make(tmp_path, f"{name}/x.py", f"{name}.py")
+        assert found(tmp_path) == [f"{name}/x.py", f"{name}.py"]
+        items = list(walk([tmp_path / name, tmp_path / name / "x.py"], root=tmp_path))
+        assert items == [Problem(tmp_path / name, "cannot be read: its name is not UTF-8"), tmp_path / name / "x.py"]
 
     def test_deep_trees(self, tmp_path: Path) -> None:
         name = "/".join("d" * 100) + "/x.py"
@@ -244,14 +279,80 @@ class TestGitignore:
 
     def test_nothing_above_the_repository_counts(self, repo: Path) -> None:
         ignore(repo, "*.py\n")
-        make(repo, "inner/a.py")
+        make(repo, "inner/a.py", "inner/sub/b.py")
         (repo / "inner" / ".git").mkdir()
-        assert found(repo / "inner") == ["a.py"]
+        assert found(repo / "inner") == ["a.py", "sub/b.py"]
+        assert found(repo, "inner/sub") == ["inner/sub/b.py"]
+        assert found(repo) == ["inner/a.py", "inner/sub/b.py"]
 
     def test_bytes_that_are_not_utf_8(self, repo: Path) -> None:
         make(repo, "a.py", "b.py")
-        (repo / ".gitignore").write_bytes(b"\xff\xe9.py\na.py\n")
+        (repo / ".gitignore").write_bytes(b"a.py\n\xff\xe9.py\n")
         assert found(repo) == ["b.py"]
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not shutil.which("git"), reason="git is the judge here")
+    @pytest.mark.parametrize("seed", range(60))
+    def test_git_takes_the_same_files(self, tmp_path: Path, seed: int) -> None:
+        choose = random.Random(seed)
+        git(tmp_path, "init", "-q")
+        folders = [tmp_path]
+        for _ in range(8):
+            folders.append(choose.choice(folders) / choose.choice(["a", "b", "ab", "foo", "c d"]))
+            folders[-1].mkdir(exist_ok=True)
+        for folder in folders:
+            for _ in range(3):
+                (folder / f"{choose.choice(['a', 'b', 'ab', 'foo', 'c d'])}.py").touch()
+        ignore_files = [folder / ".gitignore" for folder in [tmp_path, *choose.sample(folders, 2)]]
+        for path in [*ignore_files, tmp_path / ".git/info/exclude"]:
+            lines = [random_pattern(choose) + choose.choice(["\n", "\r\n"]) for _ in range(choose.randint(1, 4))]
+            ignore(path.parent, "".join(lines), path.name)
+        expected = git_takes(tmp_path)
+        assert set(found(tmp_path, exclude=[".git"])) == expected
+        # The same from a folder further down (one that is itself ignored is looked at when it is named).
+        for folder in {*folders} - {tmp_path}:
+            name = folder.relative_to(tmp_path).as_posix()
+            if git(tmp_path, "check-ignore", "-q", name).returncode:
+                below = {path for path in expected if path.startswith(name + "/")}
+                assert set(found(tmp_path, name, exclude=[".git"])) == below
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not shutil.which("git"), reason="git is the judge here")
+    @pytest.mark.parametrize("seed", range(60))
+    def test_excludes_mean_the_same(self, tmp_path: Path, seed: int) -> None:
+        choose = random.Random(seed)
+        git(tmp_path, "init", "-q")
+        names = [
+            "/".join(choose.choice(["a", "b", "ab", "foo", "c d"]) for _ in range(choose.randint(1, 4))) + ".py"
+            for _ in range(20)
+        ]
+        make(tmp_path, *names)
+        patterns = [random_pattern(choose) for _ in range(4)]
+        ignore(tmp_path, "\n".join(patterns))
+        expected = git_takes(tmp_path)
+        options: dict[str, Any] = {"exclude": [".git", *patterns], "respect_gitignore": False}
+        assert set(found(tmp_path, **options)) == expected
+        assert set(found(tmp_path, *names, force_exclude=True, **options)) == expected
+
+
+PARTS = ["a", "b", "foo", "*", "**", "a*", "?", "[ab]", "*.py", "a.py", "ab.py", "c d", "[!a]*", "[a-c]", "\\a"]
+
+
+def random_pattern(choose: random.Random) -> str:
+    pattern = "/".join(choose.choice(PARTS) for _ in range(choose.choice([1, 1, 1, 2, 2, 3])))
+    start = choose.choice(["", "", "", "/", "!", "!", "!/"])
+    return start + pattern + choose.choice(["", "", "", "/", "/", "  ", "\\ "])
+
+
+def git(folder: Path, *args: str) -> subprocess.CompletedProcess[bytes]:
+    command = ["git", "-c", "core.excludesFile=", "-c", "core.ignoreCase=false", *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=args[0] != "check-ignore")
+
+
+def git_takes(folder: Path) -> set[str]:
+    """The Python files below `folder` that git does not ignore."""
+    listed = git(folder, "ls-files", "-z", "--others", "--exclude-standard").stdout.decode()
+    return {name for name in listed.split("\0") if name.endswith(".py")}
 
 
 @pytest.mark.parametrize(

@@ -65,24 +65,47 @@ def shared_options(command: Command) -> Command:
     """The arguments and options that `check`, `diff` and `fix` have in common."""
     decorators = [
         click.argument("paths", nargs=-1, type=click.Path(path_type=Path)),
-        click.option("--select", multiple=True, metavar="RULE", help="Only these rules: codes, their beginnings, names, ALL."),
+        click.option(
+            "--select", multiple=True, metavar="RULE", help="Only these rules: codes, their beginnings, names, ALL."
+        ),
         click.option("--extend-select", multiple=True, metavar="RULE", help="These rules as well."),
         click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules."),
-        click.option("--unsafe-fixes/--no-unsafe-fixes", default=None, help="Also make the fixes that may change what the code does."),
+        click.option(
+            "--unsafe-fixes/--no-unsafe-fixes",
+            default=None,
+            help="Also make the fixes that may change what the code does.",
+        ),
         click.option("--dbos-version", metavar="VERSION", help="The lowest dbos version that the code must run on."),
         click.option("--scope", type=click.Choice(["all", "workflows"]), help="All coroutines, or workflow code only."),
-        click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out (instead of the default list)."),
+        click.option(
+            "--exclude", multiple=True, metavar="PATTERN", help="Leave these out (instead of the default list)."
+        ),
         click.option("--extend-exclude", multiple=True, metavar="PATTERN", help="Leave these out as well."),
         click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what git ignores."),
-        click.option("--force-exclude/--no-force-exclude", default=None, help="Leave out excluded files even if they are named."),
-        click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A pyproject.toml to read."),
+        click.option(
+            "--force-exclude/--no-force-exclude", default=None, help="Leave out excluded files even if they are named."
+        ),
+        click.option(
+            "--config",
+            "config_file",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="A pyproject.toml to read.",
+        ),
         click.option("--isolated", is_flag=True, help="Read no configuration file."),
-        click.option("--stdin-filename", type=click.Path(path_type=Path), help="The name of what is read from standard input (-)."),
-        click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours on the terminal."),
+        click.option(
+            "--stdin-filename",
+            type=click.Path(path_type=Path),
+            help="The name of what is read from standard input (-).",
+        ),
+        click.option(
+            "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours on the terminal."
+        ),
         click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something is left to do."),
-        click.option("-o", "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the output to a file."),
+        click.option(
+            "-o", "--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the output to a file."
+        ),
         click.option("-q", "--quiet", is_flag=True, help="No summary."),
-    ]  # fmt: skip
+    ]
     for decorator in reversed(decorators):
         command = decorator(command)
     return command
@@ -122,9 +145,7 @@ class Run:
 
 @main.command()
 @shared_options
-@click.option(
-    "--output-format", type=click.Choice(["text", "concise", "patch"]), default="text", show_default=True
-)
+@click.option("--output-format", type=click.Choice(["text", "concise", "patch"]), default="text", show_default=True)
 def check(output_format: str, **given: Any) -> None:
     """List what is wrong in PATHS (default: the current folder), and why."""
     run = start(given)
@@ -171,15 +192,9 @@ def fix(exit_non_zero_on_fix: bool, **given: Any) -> None:
     if run.stdin is not None:
         _write_bytes(run, _fixed(run.stdin, run.result.changes))
     run.result = _without(run.result, {problem.path for problem in failed})
-    left = [
-        finding
-        for finding in run.result.findings
-        if finding.fix is None or finding.fix not in run.result.applied
-    ]
+    left = [finding for finding in run.result.findings if finding.fix is None or finding.fix not in run.result.applied]
     text.full(run.err, left, Path.cwd())
-    run.finish(
-        left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, fixed=True
-    )
+    run.finish(left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, fixed=True)
 
 
 @main.command()
@@ -248,15 +263,11 @@ def _output(color: str, output_file: Path | None) -> Console:
 def _console(color: str, *, stderr: bool = False, file: IO[str] | None = None) -> Console:
     terminal = {"always": True, "never": False}.get(color)
     plain = color == "never" or None
-    return Console(
-        stderr=stderr, file=file, force_terminal=terminal, no_color=plain, highlight=False, emoji=False
-    )
+    return Console(stderr=stderr, file=file, force_terminal=terminal, no_color=plain, highlight=False, emoji=False)
 
 
 def _settings(given: dict[str, Any], known: dict[str, str], paths: Sequence[Path]) -> Settings:
-    settings = (
-        Settings() if given["isolated"] else config.load(project_root(paths), known, given["config_file"])
-    )
+    settings = Settings() if given["isolated"] else config.load(project_root(paths), known, given["config_file"])
     names = ("select", "extend_select", "ignore", "unsafe_fixes", "scope", "dbos_version", "exclude", "extend_exclude",
              "respect_gitignore", "force_exclude")  # fmt: skip
     lists = {name: given[name] for name in names}
@@ -264,9 +275,7 @@ def _settings(given: dict[str, Any], known: dict[str, str], paths: Sequence[Path
         name: tuple(part for item in value for part in item.split(",")) if isinstance(value, tuple) else value
         for name, value in lists.items()
     }
-    return config.override(
-        settings, {name: value for name, value in split.items() if value not in (None, ())}, known
-    )
+    return config.override(settings, {name: value for name, value in split.items() if value not in (None, ())}, known)
 
 
 def _inputs(given: dict[str, Any]) -> tuple[list[Path], Stdin | None]:
@@ -282,9 +291,7 @@ def _inputs(given: dict[str, Any]) -> tuple[list[Path], Stdin | None]:
 
 def _wanted(settings: Settings, known: dict[str, str], root: Path) -> Callable[[Finding], bool]:
     codes = settings.rules(known)
-    return lambda finding: (
-        finding.code in codes and finding.code not in settings.ignored_in(finding.path, root, known)
-    )
+    return lambda finding: finding.code in codes and finding.code not in settings.ignored_in(finding.path, root, known)
 
 
 def _fixed(stdin: Stdin, changes: Sequence[Change]) -> bytes:

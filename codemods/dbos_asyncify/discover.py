@@ -1,21 +1,23 @@
 """Which files a run looks at, and a quick look into their bytes that saves parsing most of them."""
 
 # os.path instead of pathlib: half the time on large trees, and no exception for what may not be looked at.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH114, PTH118
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH114, PTH118, PTH120, PTH206
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import ignore
+from ignore.overrides import Override, OverrideBuilder
+
 from dbos_asyncify.findings import Problem
-from dbos_asyncify.gitignore import Patterns
 
 DEFAULT_EXCLUDE = (
     ".bzr",
@@ -72,14 +74,20 @@ def walk(
 
     `exclude` and `extend_exclude` are patterns as in a .gitignore file at `root`. What `paths` names itself
     is always taken, whatever its suffix, unless `force_exclude`. Symbolic links to files are followed, those
-    to folders are not. What cannot be read comes as a Problem in between.
+    to folders are not. What cannot be read comes as a Problem in between; a pattern that is none comes as the
+    only Problem, and no file with it.
     """
-    excluded = _Rules(_with_separator(_absolute(root)), Patterns.parse([*exclude, *extend_exclude]))
-    walker = _Walker(excluded, respect_gitignore=respect_gitignore)
+    root = _absolute(root)
+    patterns = [line for line in (*exclude, *extend_exclude) if line.strip() and not line.startswith("#")]
+    overrides = _overrides(root, patterns)
+    if isinstance(overrides, Problem):
+        yield overrides
+        return
+    walker = _Walker(root, overrides, any(line.startswith("!") for line in patterns), respect_gitignore)
     seen: set[str] = set()
     links: list[_Found] = []
     for path in sorted(map(_absolute, paths)):
-        if force_exclude and _excluded_with_parents(path, excluded):
+        if force_exclude and walker.excludes(path):
             continue
         if os.path.isdir(path):
             found: Iterable[_Found | Problem] = walker.files(path)
@@ -109,129 +117,130 @@ class _Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
-    """Patterns, and the folder that they are relative to, with a separator at its end."""
-
-    base: str
-    patterns: Patterns
-
-    def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        """True: left out; False: taken back in by a `!` pattern; None: no pattern matches."""
-        if not path.startswith(self.base):
-            return None
-        relative = path[len(self.base) :]
-        if os.sep != "/":
-            relative = relative.replace(os.sep, "/")
-        return self.patterns.verdict(relative, is_folder=is_folder)
-
-
-class _Folder(NamedTuple):
-    path: str
-    real: str
-    rules: tuple[_Rules, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Walker:
-    excluded: _Rules
+    root: Path
+    overrides: Override
+    takes_back: bool  # whether a pattern starts with `!`
     respect_gitignore: bool
+    _left_out: dict[Path, set[str | Problem]] = field(default_factory=dict)
 
     def files(self, top: Path) -> Iterator[_Found | Problem]:
-        rules = self._rules_above(top) if self.respect_gitignore else ()
-        return self._walk(_Folder(str(top), os.path.realpath(top), rules))
-
-    def _rules_above(self, top: Path) -> tuple[_Rules, ...]:
-        """What the ignore files above `top` say, the strongest last; nothing if they say to leave it out."""
-        above: list[Path] = []
-        for folder in (top, *top.parents):
-            above.insert(0, folder)
-            if os.path.exists(folder / ".git") or _with_separator(folder) == self.excluded.base:
-                break
-        else:
-            return ()
-        rules: tuple[_Rules, ...] = ()
-        for folder, below in pairwise(above):
-            rules += _ignore_files(str(folder))
-            if _ignored(str(below), rules, is_folder=True):
-                return ()
-        return rules
-
-    def _walk(self, top: _Folder) -> Iterator[_Found | Problem]:
-        todo: list[_Found | _Folder] = [top]
-        while todo:
-            item = todo.pop()
-            if isinstance(item, _Found):
+        """The Python files below the folder `top`, in order."""
+        start = os.path.join(top, "")
+        real_top = os.path.realpath(top)
+        in_environment = {str(top): False}  # whatever is named is taken
+        wanted = (item for item in self._items(top) if isinstance(item, Problem) or item.endswith(".py"))
+        for item in sorted(wanted, key=_place):
+            if isinstance(item, Problem):
                 yield item
-                continue
-            try:
-                with os.scandir(item.path) as entries:
-                    found = sorted(entries, key=lambda entry: entry.name, reverse=True)
-            except OSError as error:
-                yield Problem(Path(item.path), f"cannot be read: {error.strerror or error}")
-                continue
-            todo += self._taken(item, found)
+            elif (mode := _mode(item)) and not _in_environment(os.path.dirname(item), in_environment):
+                if stat.S_ISREG(mode):
+                    yield _Found(item, os.path.join(real_top, item[len(start) :]), is_link=False)
+                elif stat.S_ISLNK(mode) and os.path.isfile(item):
+                    yield _Found(item, os.path.realpath(item), is_link=True)
 
-    def _taken(self, folder: _Folder, entries: list[os.DirEntry[str]]) -> Iterator[_Found | _Folder]:
-        rules = folder.rules
-        if self.respect_gitignore and any(entry.name in (".git", ".gitignore") for entry in entries):
-            rules += _ignore_files(folder.path)
-        for entry in entries:
-            path = entry.path
-            real = os.path.join(folder.real, entry.name)
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder and not (entry.name.endswith(".py") and _is_file(entry)):
-                continue
-            if self.excluded.verdict(path, is_folder=is_folder) or _ignored(path, rules, is_folder=is_folder):
-                continue
-            if is_folder and not os.path.exists(os.path.join(path, "pyvenv.cfg")):
-                yield _Folder(path, real, rules)
-            elif entry.is_symlink():
-                yield _Found(path, os.path.realpath(path), is_link=True)
-            elif not is_folder:
-                yield _Found(path, real, is_link=False)
+    def excludes(self, path: Path) -> bool:
+        """Whether the patterns, not those of ignore files, leave out `path` or a folder above it."""
+        steps = (step for step in (path, *path.parents) if self.root in step.parents)
+        return any(str(step) in self._left_out_of(step.parent) for step in steps)
+
+    def _left_out_of(self, folder: Path) -> set[str | Problem]:
+        """What the patterns leave out of what is right in `folder`."""
+        if folder not in self._left_out:
+            taken = {*_items(folder, self.overrides, depth=1)}
+            self._left_out[folder] = {*_items(folder, depth=1)} - taken
+        return self._left_out[folder]
+
+    def _items(self, top: Path) -> Iterable[str | Problem]:
+        overrides = self.overrides if top == self.root or self.root in top.parents else None
+        project = self.root if self.respect_gitignore else None
+        if overrides is None or not self.takes_back:
+            return _items(top, overrides, project=project)
+        # In one go, a file that the patterns take back would be taken back from the ignore files too.
+        return {*_items(top, project=project)} & {*_items(top, overrides)}
+
+
+def _overrides(root: Path, patterns: Iterable[str]) -> Override | Problem:
+    """The patterns the other way round: here those with a `!` leave out."""
+    turned = [line[1:] if line.startswith("!") else "!" + line for line in patterns]
+    if not all(line.startswith("!") for line in turned):
+        turned.insert(0, "**")  # else nothing but what is taken back would be taken
+    try:
+        builder = OverrideBuilder(root)
+        for line in turned:
+            builder.add(line)
+        return builder.build()
+    except ignore.Error as error:
+        return Problem(root, f"cannot tell what to exclude: {error}".replace("glob '!", "glob '"))
+    except UnicodeEncodeError:
+        return Problem(root, "cannot tell what to exclude: the name of the folder or a pattern is not UTF-8")
+
+
+def _items(
+    top: Path, overrides: Override | None = None, *, project: Path | None = None, depth: int | None = None
+) -> Iterator[str | Problem]:
+    """What there is at and below `top`, in any order; with `project`, its root, as its ignore files say."""
+    try:
+        builder = ignore.WalkBuilder(top)
+    except UnicodeEncodeError:
+        yield Problem(top, "cannot be read: its name is not UTF-8")
+        return
+    builder.hidden(False).ignore(False).git_global(False).max_depth(depth)
+    builder.git_ignore(project is not None).git_exclude(project is not None)
+    real = Path(os.path.realpath(top))
+    in_repository = any(os.path.exists(folder / ".git") for folder in (real, *real.parents))
+    # In a repository, what is above it does not count; without one, what is above the project.
+    builder.require_git(in_repository).parents(project is not None and (in_repository or top != project))
+    if overrides:
+        builder.overrides(overrides)
+    entries = builder.build()
+    while True:  # an error does not end it
+        try:
+            entry = next(entries)
+        except StopIteration:
+            return
+        except (ignore.Error, ignore.IOError) as error:
+            yield _problem(top, str(error))
+        else:
+            yield str(entry.path())
+
+
+_IO_ERROR = re.compile(
+    r"(?P<path>.+): IO error for operation on (?P=path): (?P<reason>.+?)(?: \(os error \d+\))?", re.DOTALL
+)
+
+
+def _problem(top: Path, error: str) -> Problem:
+    match = _IO_ERROR.fullmatch(error)
+    return Problem(Path(match["path"]) if match else top, f"cannot be read: {match['reason'] if match else error}")
+
+
+def _place(item: str | Problem) -> list[str]:
+    return (str(item.path) if isinstance(item, Problem) else item).split(os.sep)
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except OSError:  # gone in the meantime
+        return 0
+
+
+def _in_environment(folder: str, known: dict[str, bool]) -> bool:
+    """Whether `folder` is in a virtual environment; `known` says it of the folders looked at and takes more."""
+    above = []
+    while folder not in known:
+        above.append(folder)
+        if os.path.exists(os.path.join(folder, "pyvenv.cfg")):
+            known[folder] = True
+        else:
+            folder = os.path.dirname(folder)
+    known.update(dict.fromkeys(above, known[folder]))
+    return known[folder]
 
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # takes `..` out and leaves symbolic links alone
-
-
-def _excluded_with_parents(path: Path, excluded: _Rules) -> bool:
-    return bool(excluded.verdict(str(path), is_folder=os.path.isdir(path))) or any(
-        excluded.verdict(str(folder), is_folder=True) for folder in path.parents
-    )
-
-
-def _with_separator(folder: Path | str) -> str:
-    return os.path.join(folder, "")
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a file or a link to one; not a pipe, a socket, a link to a folder or to nothing."""
-    try:
-        return entry.is_file()
-    except OSError:
-        return False
-
-
-def _ignored(path: str, rules: tuple[_Rules, ...], *, is_folder: bool) -> bool:
-    for rule in reversed(rules):
-        verdict = rule.verdict(path, is_folder=is_folder)
-        if verdict is not None:
-            return verdict
-    return False
-
-
-def _ignore_files(folder: str) -> tuple[_Rules, ...]:
-    """The rules of the ignore files in `folder`, the strongest last."""
-    rules = []
-    for name in (".git/info/exclude", ".gitignore"):
-        try:
-            data = (Path(folder) / name).read_bytes()
-        except OSError:
-            continue
-        lines = [line.removesuffix("\r") for line in os.fsdecode(data).removeprefix("\ufeff").split("\n")]
-        rules.append(_Rules(_with_separator(folder), Patterns.parse(lines)))
-    return tuple(rules)
 
 
 class Import(NamedTuple):

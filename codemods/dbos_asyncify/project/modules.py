@@ -72,10 +72,14 @@ class ModuleMap:
         return None if package < self._files else self._named(path, name)
 
     def _named(self, folder: Path, name: str) -> int | None:
+        found = self._file_named(folder, name)
+        return self._in_folder(folder / name) if found is None else found
+
+    def _file_named(self, folder: Path, name: str) -> int | None:
         for path in (folder / name / "__init__.py", folder / f"{name}.py"):
             if path in self._numbers:
                 return self._numbers[path]
-        return self._in_folder(folder / name)
+        return None
 
     def _in_folder(self, folder: Path) -> int | None:
         """The package that a folder is, with or without `__init__.py`."""
@@ -102,12 +106,19 @@ class ModuleMap:
         folder = start
         while folder / "__init__.py" in self._numbers:
             folder = folder.parent
-        for place in (folder, *folder.parents):
-            for root in (place, place / "src"):
-                found = self._named(root, name)
-                if found is not None:
-                    return found
-            if place == self.root:
-                break
+        above = (folder, *folder.parents)
+        if self.root in above:
+            above = above[: above.index(self.root) + 1]
+        places = [place for each in above for place in (each, each / "src")]
+        for place in places:  # anywhere on `sys.path` a file wins over a folder without `__init__.py`
+            found = self._file_named(place, name)
+            if found is not None:
+                return found
+        namespaces = [found for place in places if (found := self._in_folder(place / name)) is not None]
         candidates = self._top.get(name, set())
-        return self._numbers[next(iter(candidates))] if len(candidates) == 1 else None
+        if len(candidates) == 1:
+            (candidate,) = candidates
+            # The folder of a project is often called as its package is.
+            if not namespaces or any(candidate.is_relative_to(self.paths[found]) for found in namespaces):
+                return self._numbers[candidate]
+        return namespaces[0] if namespaces else None

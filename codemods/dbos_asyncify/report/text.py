@@ -72,9 +72,7 @@ def problems(console: Console, found: Iterable[Problem], base: Path) -> None:
     for problem in found:
         place = shown(problem.path, base) + "".join(f":{n}" for n in (problem.line, problem.column) if n)
         code = f"{problem.code} " if problem.code else ""
-        console.print(
-            Text.assemble((place, "bold"), ": ", (code, "bold red"), problem.message), soft_wrap=True
-        )
+        console.print(Text.assemble((place, "bold"), ": ", (code, "bold red"), problem.message), soft_wrap=True)
 
 
 def summary(console: Console, result: Result, *, fixed: bool = False) -> None:
