@@ -213,6 +213,19 @@ class TestWalk:
         items = list(walk([tmp_path / name, tmp_path / name / "x.py"], root=tmp_path))
         assert items == [Problem(tmp_path / name, "cannot be read: its name is not UTF-8"), tmp_path / name / "x.py"]
 
+    def test_unreadable_files_are_reported(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        make(tmp_path, "a.py", "b.py")
+        lstat = os.lstat
+
+        def refuse(path: str, **options: Any) -> os.stat_result:
+            if str(path) == str(tmp_path / "a.py"):
+                raise PermissionError(13, "Permission denied")
+            return lstat(path, **options)
+
+        monkeypatch.setattr(os, "lstat", refuse)
+        items = list(walk([tmp_path], root=tmp_path))
+        assert items == [Problem(tmp_path / "a.py", "cannot be read: Permission denied"), tmp_path / "b.py"]
+
     def test_deep_trees(self, tmp_path: Path) -> None:
         name = "/".join("d" * 100) + "/x.py"
         make(tmp_path, name)

@@ -133,11 +133,18 @@ class _Walker:
         for item in sorted(wanted, key=_place):
             if isinstance(item, Problem):
                 yield item
-            elif (mode := _mode(item)) and not _in_environment(os.path.dirname(item), in_environment):
-                if stat.S_ISREG(mode):
-                    yield _Found(item, os.path.join(real_top, item[len(start) :]), is_link=False)
-                elif stat.S_ISLNK(mode) and os.path.isfile(item):
-                    yield _Found(item, os.path.realpath(item), is_link=True)
+                continue
+            if _in_environment(os.path.dirname(item), in_environment):
+                continue
+            try:
+                mode = os.lstat(item).st_mode
+            except OSError as error:
+                yield Problem(Path(item), f"cannot be read: {error.strerror or error}")
+                continue
+            if stat.S_ISREG(mode):
+                yield _Found(item, os.path.join(real_top, item[len(start) :]), is_link=False)
+            elif stat.S_ISLNK(mode) and os.path.isfile(item):
+                yield _Found(item, os.path.realpath(item), is_link=True)
 
     def excludes(self, path: Path) -> bool:
         """Whether the patterns, not those of ignore files, leave out `path` or a folder above it."""
@@ -186,11 +193,14 @@ def _items(
         yield Problem(top, "cannot be read: its name is not UTF-8")
         return
     builder.hidden(False).ignore(False).git_global(False).max_depth(depth)
-    builder.git_ignore(project is not None).git_exclude(project is not None)
-    real = Path(os.path.realpath(top))
-    in_repository = any(os.path.exists(folder / ".git") for folder in (real, *real.parents))
-    # In a repository, what is above it does not count; without one, what is above the project.
-    builder.require_git(in_repository).parents(project is not None and (in_repository or top != project))
+    if project is None:
+        builder.git_ignore(False).git_exclude(False).parents(False)
+    else:
+        real = Path(os.path.realpath(top))
+        in_repository = any(os.path.exists(folder / ".git") for folder in (real, *real.parents))
+        # In a repository, what is above it does not count. Without one, the project is where to begin, but from a
+        # folder inside it there is no way to say so: what is above the project counts there too.
+        builder.require_git(in_repository).parents(in_repository or top != project)
     if overrides:
         builder.overrides(overrides)
     entries = builder.build()
@@ -217,13 +227,6 @@ def _problem(top: Path, error: str) -> Problem:
 
 def _place(item: str | Problem) -> list[str]:
     return (str(item.path) if isinstance(item, Problem) else item).split(os.sep)
-
-
-def _mode(path: str) -> int:
-    try:
-        return os.lstat(path).st_mode
-    except OSError:  # gone in the meantime
-        return 0
 
 
 def _in_environment(folder: str, known: dict[str, bool]) -> bool:

@@ -20,6 +20,8 @@ def _insertion(source: Source, tree: ast.Module, wanted: Import) -> tuple[int, s
     line, newline = wanted.line, source.newline
     start = _after_prologue(tree)
     body = tree.body[start:]
+    if start and body and body[0].lineno == tree.body[start - 1].end_lineno:
+        return _after_shared_line(tree.body[start - 1 :]), newline + line + newline
     section = _first_section(source, body)
     if section and any(_is_standard(statement) for statement in section):
         for statement in section:
@@ -34,6 +36,16 @@ def _insertion(source: Source, tree: ast.Module, wanted: Import) -> tuple[int, s
     if body:
         return _above_comments(source, first_line(body[0])), f"{line}{newline}{newline}"
     return len(source.lines) + 1, line + newline
+
+
+def _after_shared_line(statements: list[ast.stmt]) -> int:
+    """The line after statements that share lines: `from __future__ import annotations; import os`."""
+    end = statements[0].end_lineno or 0
+    for statement in statements[1:]:
+        if statement.lineno > end:
+            break
+        end = statement.end_lineno or end
+    return end + 1
 
 
 def _after_prologue(tree: ast.Module) -> int:

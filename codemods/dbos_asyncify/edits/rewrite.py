@@ -75,6 +75,8 @@ def transform(lines: Sequence[str], region: Region) -> str:
     positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
     transformer = EditTransformer(_targets(dict(positions.items()), region.edits, shift))
     result = module.visit(transformer).code
+    if lines[-1].endswith("\r") and not result.endswith("\r"):
+        result += "\r"  # LibCST drops a carriage return at the end
     missing = set(map(id, region.edits)) - transformer.done
     if missing:
         edit = next(edit for edit in region.edits if id(edit) in missing)

@@ -23,12 +23,13 @@ class ToThread(Edit):
         callee = cst.Arg(node.func)
         if node.args:
             before = node.whitespace_before_args
-            own_line = isinstance(before, cst.ParenthesizedWhitespace) and not before.first_line.comment
-            space = before if own_line else cst.SimpleWhitespace(" ")
+            space: cst.BaseParenthesizableWhitespace = cst.SimpleWhitespace(" ")
+            if isinstance(before, cst.ParenthesizedWhitespace):  # a line of its own, as the first argument has
+                line = before.first_line.with_changes(whitespace=space.with_changes(value=""), comment=None)
+                space = before.with_changes(first_line=line, empty_lines=[])
             callee = callee.with_changes(comma=cst.Comma(whitespace_after=space))
         return node.with_changes(
             func=cst.parse_expression(self.spelling),
-            whitespace_after_func=cst.SimpleWhitespace(""),
             args=[callee, *node.args],
         )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from dbos_asyncify.edits import Edit, ImportName, RenameInString, RenameReference
 from dbos_asyncify.flow.uses import origins
+from dbos_asyncify.project.facts import Imported
 from dbos_asyncify.project.program import Program, Unit
+from dbos_asyncify.project.scopes import owner_of
 from dbos_asyncify.project.values import Ext, Site
-from dbos_asyncify.source import span
+from dbos_asyncify.source import Span, span
 
 OLD, NEW = "WorkflowHandle", "WorkflowHandleAsync"
 
@@ -63,29 +66,67 @@ def _means_handle(program: Program, unit: Unit, node: ast.expr) -> bool:
 
 
 def import_edits(program: Program, unit: Unit, edits: Iterable[Edit]) -> list[Edit]:
-    """What the file's import of `WorkflowHandle` becomes once these edits are carried out."""
-    renamed = [edit for edit in edits if isinstance(edit, (RenameReference, RenameInString))]
-    statement = _import_of(unit, OLD)
-    if not renamed or statement is None or _import_of(unit, NEW) is not None:
-        return []
-    spans = {edit.span for edit in renamed}
-    left = any(
-        OLD in (node.id if isinstance(node, ast.Name) else str(node.value)) and span(node, unit.source) not in spans
-        for node in ast.walk(unit.tree)
-        if isinstance(node, ast.Name) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
-        if not isinstance(node, ast.Name) or node.id == OLD
+    """What the file's imports need once these edits are carried out: `WorkflowHandleAsync` where it is named now."""
+    renamed = {edit.span for edit in edits if isinstance(edit, RenameReference)}
+    in_strings = {edit.span for edit in edits if isinstance(edit, RenameInString)}
+    homes = {_home(unit, node) for node in _handle_names(unit) if span(node, unit.source) in renamed}
+    if in_strings:
+        homes.add(0)
+    found: list[Edit] = []
+    for home in sorted(homes):
+        statements = _imports_of(unit, home, OLD)
+        for_types = bool(statements) and all(_for_types(unit, statement) for statement in statements)
+        new = _imports_of(unit, home, NEW)
+        if any(for_types or not _for_types(unit, statement) for statement in new):
+            continue
+        if statements:
+            keep = _still_used(program, unit, home, renamed, in_strings)
+            found.extend(ImportName(span(statement, unit.source), OLD, NEW, keep) for statement in statements)
+        else:
+            beside = next((s for s in unit.tree.body if isinstance(s, ast.ImportFrom) and s.module == "dbos"), None)
+            if beside is not None and beside.names[-1].asname is None:
+                found.append(ImportName(span(beside, unit.source), beside.names[-1].name, NEW, keep_old=True))
+    return found
+
+
+def _handle_names(unit: Unit) -> Iterator[ast.Name]:
+    """The places where the file itself (not a string in it) reads the old name."""
+    for node in unit.facts.numbers:
+        if isinstance(node, ast.Name) and node.id == OLD and isinstance(node.ctx, ast.Load):
+            if node in unit.facts.parents:
+                yield node
+
+
+def _home(unit: Unit, node: ast.Name) -> int:
+    """The scope that binds a name read at `node`; 0 for the module."""
+    scope = unit.facts.name_scopes.get(unit.facts.numbers[node], 0)
+    return max(owner_of(unit.facts.scopes, scope, node.id), 0)
+
+
+def _imports_of(unit: Unit, home: int, name: str) -> list[ast.ImportFrom]:
+    """The `from dbos import name` statements of a scope."""
+    aliases = [unit.facts.nodes[node] for node in unit.facts.cells.get((home, name), ())]
+    statements = [unit.facts.parents[alias] for alias in aliases if isinstance(alias, ast.alias)]
+    return [s for s in statements if isinstance(s, ast.ImportFrom) and s.module == "dbos" and not s.level]
+
+
+def _for_types(unit: Unit, statement: ast.stmt) -> bool:
+    """Whether an import is there for the type checker only."""
+    parent = unit.facts.parents[statement]
+    return isinstance(parent, ast.If) and "TYPE_CHECKING" in ast.unparse(parent.test)
+
+
+def _still_used(program: Program, unit: Unit, home: int, renamed: set[Span], in_strings: set[Span]) -> bool:
+    """Whether the old name is still needed: read elsewhere, in a string, or imported from here by another file."""
+    if any(span(node, unit.source) not in renamed and _home(unit, node) == home for node in _handle_names(unit)):
+        return True
+    texts = (node for node in ast.walk(unit.tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    if any(re.search(rf"\b{OLD}\b", str(node.value)) and span(node, unit.source) not in in_strings for node in texts):
+        return True
+    return home == 0 and any(
+        isinstance(op, Imported)
+        and op.name == OLD
+        and program.values.modules.resolve(other.number, op.module, op.level) == unit.number
+        for other in program.units.values()
+        for op in other.facts.ops
     )
-    names_only = all(isinstance(edit, RenameInString) or edit.span not in _dotted(unit) for edit in renamed)
-    return [ImportName(span(statement, unit.source), OLD, NEW, keep_old=left)] if names_only else []
-
-
-def _dotted(unit: Unit) -> set[object]:
-    return {span(node, unit.source) for node in ast.walk(unit.tree) if isinstance(node, ast.Attribute)}
-
-
-def _import_of(unit: Unit, name: str) -> ast.ImportFrom | None:
-    for node in ast.walk(unit.tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "dbos" and not node.level:
-            if any(alias.name == name and alias.asname is None for alias in node.names):
-                return node
-    return None

@@ -11,13 +11,28 @@ from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread
 from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import annotation_edits
-from dbos_asyncify.flow.uses import Use, Uses, origins, thread_call
+from dbos_asyncify.flow.uses import Use, Uses, kept_sites, origins, thread_call
 from dbos_asyncify.project.program import Program, Unit
-from dbos_asyncify.project.values import DATA, NONE, UNKNOWN, WAITS, Atom, HandleMethod, Result, Site, Stream
+from dbos_asyncify.project.values import (
+    DATA,
+    NONE,
+    UNKNOWN,
+    WAITS,
+    Api,
+    Atom,
+    Bound,
+    Func,
+    HandleMethod,
+    Result,
+    Site,
+    Stream,
+)
 from dbos_asyncify.remedies.placement import taker_name
 from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
 from dbos_asyncify.rules.base import Draft, all_rules
 from dbos_asyncify.source import span
+
+_CALLABLE = (HandleMethod, Api, Func, Bound)
 
 
 def _neutral(atom: Atom) -> bool:
@@ -72,8 +87,9 @@ def _goes_on(use: Use) -> bool:
     parent = use.unit.facts.parents[use.node]
     if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
         return parent.func.attr == "append"
-    kept = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp)
-    return isinstance(parent, kept)
+    kept = (ast.Assign, ast.AnnAssign, ast.NamedExpr)
+    collected = (ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.GeneratorExp, ast.DictComp)
+    return isinstance(parent, (*kept, *collected))
 
 
 def _unawaited(program: Program, draft: Draft) -> Draft:
@@ -174,7 +190,6 @@ class Join:
                 else:
                     self.extra.setdefault(site, []).append((draft.call.path, edit))
         self.unknown_receivers()
-        self.hidden_reads()
 
     def consumer(self, draft: Draft, shared: frozenset[Site]) -> None:
         """A call that waits for handles of which some turn asynchronous."""
@@ -206,7 +221,9 @@ class Join:
         if not isinstance(node, ast.Attribute) or node.attr not in WAITS:
             return
         parent = unit.facts.parents[node]
-        assert isinstance(parent, ast.Call)
+        if not isinstance(parent, ast.Call):
+            self.forbid(use.sites, f"`{ast.unparse(node)}` is handed on without being called ({_where(use)})")
+            return
         if parent.func is not node:
             if thread_call(self.program, unit, parent):
                 self.unite(use.sites)
@@ -222,47 +239,29 @@ class Join:
             self.forbid(use.sites, f"`{ast.unparse(node)}()` is called {where} ({_where(use)})")
 
     def unknown_receivers(self) -> None:
-        """A `get_result()` of something unknown, in a function that has such handles: perhaps one of them."""
-        functions: dict[tuple[int, int], set[Site]] = {}
+        """A `get_result()` of something unknown: perhaps of such a handle, where one can have come there."""
+        here: dict[tuple[int, int], set[Site]] = {}
         for use in self.uses:
             context = use.unit.facts.contexts[use.unit.facts.numbers[use.node]]
-            functions.setdefault((use.unit.number, context.function), set()).update(use.sites)
-        for unit, call in self.unknown_waits():
+            here.setdefault((use.unit.number, context.function), set()).update(use.sites)
+        kept = kept_sites(self.program) & self.turning.keys()
+        beside = {number: {use.unit.number for use in self.uses if use.sites & kept} for number in self.program.units}
+        for unit, call in self.unknown_waits() if self.turning else ():
             function = unit.facts.contexts[unit.facts.numbers[call]].function
-            sites = functions.get((unit.number, function), set())
-            self.forbid(sites, f"`{ast.unparse(call.func)}()` may wait for the same handle (line {call.lineno})")
+            near = self.program.imported_by(unit) | {unit.number}
+            sites = here.get((unit.number, function), set()) | (kept if near & beside[unit.number] else set())
+            where = f"{unit.source.path.name}:{call.lineno}"
+            self.forbid(sites, f"`{ast.unparse(call.func)}()` may wait for the same handle ({where})")
 
     def unknown_waits(self) -> Iterator[tuple[Unit, ast.Call]]:
         """Calls of `get_result` and `get_status` that nobody awaits, of something that is not known."""
         for unit in self.program.units.values():
             for node in unit.facts.numbers:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WAITS:
-                    receiver = self.program.value(unit, node.func.value)
-                    unknown = not receiver or any(atom is UNKNOWN for atom in receiver)
-                    if unknown and not isinstance(unit.facts.parents[node], ast.Await):
+                    callee = self.program.value(unit, node.func)
+                    known = UNKNOWN not in callee and any(isinstance(atom, _CALLABLE) for atom in callee)
+                    if not known and not isinstance(unit.facts.parents[node], ast.Await):
                         yield unit, node
-
-    def hidden_reads(self) -> None:
-        """An attribute that holds such a handle, read from an object that is not known."""
-        values = self.program.values
-        held: dict[str, set[Site]] = {}
-        for unit in self.program.units.values():
-            for store in unit.facts.attribute_stores:
-                sites = origins(values, values.value(unit.number, store.value)) & self.turning.keys()
-                if sites:
-                    held.setdefault(store.name, set()).update(sites)
-        for unit, call in self.unknown_waits() if held else ():
-            function = unit.facts.contexts[unit.facts.numbers[call]].function
-            for node, number in unit.facts.numbers.items():
-                if isinstance(node, ast.Attribute) and node.attr in held:
-                    owner = self.program.value(unit, node.value)
-                    unknown = not owner or UNKNOWN in owner
-                    if unknown and unit.facts.contexts[number].function == function:
-                        where = f"{unit.source.path.name}:{node.lineno}"
-                        reason = (
-                            f"`{ast.unparse(node)}` may be the same handle, read where the tool cannot tell ({where})"
-                        )
-                        self.forbid(held[node.attr], reason)
 
     # findings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import chain, count
 
 from dbos_asyncify.edits import AsyncComprehension, AsyncFor, Collect, Edit, RenameCall
 from dbos_asyncify.flow.uses import Use
@@ -42,6 +43,8 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
         )
     if not all(isinstance(atom, Stream) for atom in value):
         return [], f"`{shown}` can also be something other than a stream"
+    if isinstance(parent, ast.AsyncFor) and parent.iter is node:
+        return [], ""
     if isinstance(parent, ast.For) and parent.iter is node:
         if not context.on_loop or context.trap:
             return [], "it is iterated in synchronous code"
@@ -75,7 +78,7 @@ def _comprehension(
 ) -> tuple[list[Edit], str]:
     whole = unit.facts.parents[generator]
     assert isinstance(whole, ast.expr)
-    edits: list[Edit] = [AsyncComprehension(span(node, unit.source))]
+    edits: list[Edit] = [] if generator.is_async else [AsyncComprehension(span(node, unit.source))]
     outer = unit.facts.contexts[unit.facts.numbers[whole]]
     if not outer.on_loop:
         return [], "it is iterated in synchronous code"
@@ -91,4 +94,4 @@ def _comprehension(
 def _variable(unit: Unit, node: ast.AST) -> str:
     """A name for the values that the scope does not use yet."""
     used = {child.id for child in ast.walk(unit.tree) if isinstance(child, ast.Name)}
-    return next(name for name in ("value", "item", "streamed", "_value", "_streamed") if name not in used)
+    return next(name for name in chain(("value", "item"), map("value_{}".format, count(1))) if name not in used)

@@ -100,18 +100,25 @@ class Uses:
                 yield Use(unit, node, wanted, _escape(self.program, unit, node, value))
 
 
+def kept_sites(program: Program) -> frozenset[Site]:
+    """The calls whose handles outlive their function: in attributes, module variables, parameters, results."""
+    values = program.values
+    kept: set[Atom] = set()
+    for unit in program.units.values():
+        facts, number = unit.facts, unit.number
+        nodes = [store.value for store in facts.attribute_stores]
+        nodes.extend(node for definitions in facts.final.values() for node in definitions)
+        nodes.extend(node for function in facts.functions for node in function.returns)
+        for node in nodes:
+            kept |= values.value(number, node)
+        for function in facts.functions:
+            for parameter in function.params:
+                kept |= values.parameter(number, function.index, parameter.name)
+    return origins(values, kept)
+
+
 # Parents below which a value goes on as part of a value that is followed, or is only looked at.
-_GOES_ON = (
-    ast.List,
-    ast.Tuple,
-    ast.Set,
-    ast.IfExp,
-    ast.BoolOp,
-    ast.ListComp,
-    ast.SetComp,
-    ast.GeneratorExp,
-    ast.DictComp,
-)
+_GOES_ON = (ast.List, ast.Tuple, ast.Set, ast.IfExp, ast.BoolOp, ast.ListComp, ast.SetComp, ast.GeneratorExp)
 _LOOKED_AT = (
     ast.Expr, ast.Compare, ast.UnaryOp, ast.If, ast.While, ast.Assert, ast.FormattedValue, ast.Delete, ast.Slice,
     ast.match_case,
@@ -141,7 +148,9 @@ def _escape(program: Program, unit: Unit, node: ast.expr, value: Value) -> str:
             if not itself or node is not parent.iter:
                 return ""
         case ast.Subscript():
-            if not itself or node is parent.slice:
+            if node is parent.slice:
+                return "" if isinstance(parent.ctx, ast.Load) else f"`{shown}` is the key of a dictionary"
+            if not itself:
                 return ""
         case ast.Await():
             if not itself or isinstance(node, ast.Call):
@@ -151,6 +160,9 @@ def _escape(program: Program, unit: Unit, node: ast.expr, value: Value) -> str:
                 return ""
         case ast.Dict():
             if node in parent.values:
+                return ""
+        case ast.DictComp():
+            if node is parent.value:
                 return ""
     if isinstance(parent, (*_GOES_ON, *_LOOKED_AT)):
         return ""
@@ -202,9 +214,12 @@ def _given_to(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, 
             return "" if _outside_is_fine(program, unit, call, argument, path) else ", which is not part of the project"
         case Func() | Bound():
             func = atom.func if isinstance(atom, Bound) else atom
+            key = (func.module, func.index)
             if func.role is not Role.PLAIN:
                 return f", a {func.role.value}, which would store it"
-            return ""
+            if key in program.values.wrapped:
+                return ", which a decorator may call in another way"
+            return ", which another class overrides" if key in program.overridden else ""
         case Cls(module, index):
             methods = program.units[module].facts.classes[index].attributes
             return "" if "__init__" in methods else ", which keeps it where the tool does not follow"
@@ -216,6 +231,9 @@ def _given_to(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, 
 def _outside_is_fine(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, path: str) -> bool:
     name = library.last_name(path)
     if path.startswith("builtins."):
+        if name in ("map", "filter"):
+            mapped = program.value(unit, call.args[0])
+            return all(isinstance(atom, (Func, Bound)) or atom in (NONE, DATA) for atom in mapped)
         return name in library.HARMLESS or name in library.FOLLOWED
     if path == "asyncio.to_thread":
         own = call.args and argument is call.args[0]
@@ -238,6 +256,8 @@ def _stored(program: Program, unit: Unit, target: ast.expr, *, itself: bool) -> 
         known = (Obj, Cls, Module) if isinstance(target, ast.Attribute) else (Box,)
         if not owner or not all(isinstance(atom, known) or atom is NONE for atom in owner):
             return f"it is stored in `{ast.unparse(target)}`, which the tool cannot follow"
+        if isinstance(target, ast.Attribute) and any(program.is_property(atom, target.attr) for atom in owner):
+            return f"it is stored in `{ast.unparse(target)}`, a property"
     return ""
 
 
@@ -249,6 +269,10 @@ def _returned(program: Program, unit: Unit, node: ast.AST) -> str:
     key = (unit.number, number)
     if program.role(key) is not Role.PLAIN:
         return f"it is returned by the {program.role(key).value} `{function.name}`, so DBOS would store it"
+    if key in program.overridden:
+        return f"it is returned by `{function.name}`, which another class overrides"
+    if function.cls >= 0 and function.name in program.read_of_unknown:
+        return f"it is returned by `{function.name}`, and a `{function.name}` of something unknown is used too"
     if key in program.values.escaped or key not in program.values.called:
         return f"it is returned by `{function.name}`, whose callers are not all known"
     return ""

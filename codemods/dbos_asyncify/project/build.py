@@ -50,6 +50,7 @@ class ExpressionBuilder:
         self.reachable = True
         self.qualname: tuple[str, ...] = ()
         self.comprehension_names: frozenset[str] = frozenset()
+        self.aliases: dict[str, ast.expr] = {}  # the module's `Name = Some[Type]`
         self.flow_insensitive = False  # in annotations: names mean whatever the scope binds, even later
 
     # numbering
@@ -341,11 +342,13 @@ class ExpressionBuilder:
 
     def annotation(self, node: ast.expr) -> int:
         """The value that an annotation describes."""
-        self.flow_insensitive, before = True, self.flow_insensitive
+        before = self.flow_insensitive, self.context
+        # An annotation cannot await, and most are never evaluated.
+        self.flow_insensitive, self.context = True, self.context._replace(on_loop=False)
         try:
             return self.described(node)
         finally:
-            self.flow_insensitive = before
+            self.flow_insensitive, self.context = before
 
     def described(self, node: ast.expr) -> int:
         if isinstance(node, ast.Constant):
@@ -362,6 +365,11 @@ class ExpressionBuilder:
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             cls = self.expression(node.value)
             return self.number(node, Instance(cls, tuple(self.described(part) for part in parts)))
+        if isinstance(node, ast.Name) and isinstance(self.name_op(node.id), Global) and node.id in self.aliases:
+            alias = self.aliases.pop(node.id)  # out of reach while it is read: it may name itself
+            described = self.described(alias)
+            self.aliases[node.id] = alias
+            return self.number(None, Join((described,)))
         if isinstance(node, (ast.Name, ast.Attribute)):
             return self.number(None, Instance(self.expression(node), ()))
         return self.expression(node)

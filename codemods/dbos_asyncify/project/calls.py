@@ -222,12 +222,20 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
         return _builtin(values, name, args, site)
     if path in library.THREAD or name in library.THREAD_METHODS:
         return _in_thread(values, path, args, site)
+    if name == "start_soon" and args:
+        inner = Site(site.module, -1 - site.node)
+        started = [found for atom in _first(args) for found in call(values, atom, args[1:], inner)]
+        _run_concurrently(values, [Given(tuple(started))], site)
+        values.tasks.add(site)
+        return (NONE,)
     if name == "gather":
         _run_concurrently(values, args, site)
         return _awaitable(values, site, _gathered(values, args, site))
     if path.startswith(("asyncio.", "anyio.")) and name in library.CONCURRENT | library.PASS_AWAITABLE:
         if name in library.CONCURRENT:
             _run_concurrently(values, args, site)
+        if name in library.MAKES_TASK:
+            values.tasks.add(site)
         if name in library.PASS_AWAITABLE:
             return _first(args) or (UNKNOWN,)
         if name == "as_completed":
@@ -252,14 +260,14 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
             values.add(("box", site), values.items(given.atoms, None, iterated=True))
         return (Box(site),)
     _escape(values, args)
-    return (Ext(f"{path}()"),) if not path.endswith("()()") else (UNKNOWN,)
+    return (UNKNOWN,) if "()" in path else (Ext(f"{path}()"),)
 
 
 def _dbos_class(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
     owner = path.removeprefix("dbos.")
     if owner in values.classes:
         return (Inst(owner),)
-    return (Ext(f"{path}()"),) if len(path) < 120 else (UNKNOWN,)
+    return (UNKNOWN,) if "()" in path else (Ext(f"{path}()"),)
 
 
 def _in_thread(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
@@ -305,6 +313,8 @@ def _run_concurrently(values: Values, args: list[Given], site: Site) -> None:
             for func in values.read(("runs", atom.site)):
                 if isinstance(func, Func):
                     values.concurrent.setdefault(site, set()).add((func.module, func.index))
+                    for parameter in values.facts[func.module].functions[func.index].params:
+                        pending.extend(values.read(("param", func.module, func.index, parameter.name)))
 
 
 def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
@@ -312,6 +322,10 @@ def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterab
         _call_key(values, args, values.items(_first(args), None, iterated=True), site)
     if name in library.SAME_ELEMENTS or name == "filter":
         source = args[1:] if name == "filter" else args
+        if name == "filter":
+            elements = Given(tuple(values.items(_first(source), None, iterated=True)))
+            for atom in _first(args):
+                call(values, atom, [elements], Site(site.module, -1 - site.node))
         values.add(("box", site), values.items(_first(source), None, iterated=True))
         return (Box(site),)
     if name == "next":

@@ -11,6 +11,7 @@ from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.values import Api, Bound, Func, HandleMethod, Role
 
 FunctionKey = tuple[int, int]
+_DRAW = frozenset({"DBOS", "Queue", "Debouncer", "SQLAlchemyDatasource", "AsyncSQLAlchemyDatasource"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,19 @@ class Concurrency:
             if role is Role.WORKFLOW and values.facts[key[0]].functions[key[1]].is_async
         }
         workflow_code = _closure(workflows, calls)
-        gathered = {
-            function
-            for site, functions in values.concurrent.items()
-            if (site.module, values.facts[site.module].contexts[site.node].function) in workflow_code
-            for function in functions
-            if roles.get(function, Role.PLAIN) is Role.PLAIN
-        }
+        gathered: set[FunctionKey] = set()
+        for site, functions in values.concurrent.items():
+            caller = (site.module, values.facts[site.module].contexts[site.node].function)
+            plain = {function for function in functions if roles.get(function, Role.PLAIN) is Role.PLAIN}
+            if caller in workflow_code:
+                gathered |= plain
+        for site in values.tasks:
+            caller = (site.module, values.facts[site.module].contexts[site.node].function)
+            if caller in workflow_code:
+                gathered.add(caller)  # it goes on while its tasks run
         concurrent = _closure(gathered, calls)
-        several = {key for key in concurrent if _draws(values, key, ()) > 1}
+        draws = _Draws(values)
+        several = {key for key in concurrent if draws.by(key) > 1}
         return cls(frozenset(workflow_code), frozenset(concurrent), frozenset(several), roles)
 
 
@@ -84,32 +89,39 @@ def _closure(start: Iterable[FunctionKey], calls: dict[FunctionKey, set[Function
     return found
 
 
-def _draws(values: Values, key: FunctionKey, seen: tuple[FunctionKey, ...]) -> int:
-    """How many steps a function draws: 0, 1 or 2 for more. What stands in a loop counts as more."""
-    facts = values.facts[key[0]]
-    count = 0
-    for number, op in enumerate(facts.ops):
-        context = facts.contexts[number]
-        if not isinstance(op, f.Call) or context.function != key[1]:
-            continue
-        drawn = max((_drawn_by(values, atom, (*seen, key)) for atom in values.value(key[0], op.func)), default=0)
-        looped = context.comprehensions or _in_loop(facts, number)
-        count += drawn * (2 if looped else 1)
-    return min(count, 2)
+class _Draws:
+    """How many steps functions draw: 0, 1 or 2 for more. What stands in a loop counts as more."""
 
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.known: dict[FunctionKey, int] = {}
 
-def _drawn_by(values: Values, atom: object, seen: tuple[FunctionKey, ...]) -> int:
-    if isinstance(atom, Api):
-        return int(atom.owner in ("DBOS", "Queue", "Debouncer", "SQLAlchemyDatasource", "AsyncSQLAlchemyDatasource"))
-    if isinstance(atom, HandleMethod):
-        return int(atom.name in ("get_result", "get_status"))
-    func = atom.func if isinstance(atom, Bound) else atom
-    if not isinstance(func, Func):
-        return 0
-    if func.role is not Role.PLAIN:
-        return 1
-    key = (func.module, func.index)
-    return 0 if key in seen else _draws(values, key, seen)
+    def by(self, key: FunctionKey) -> int:
+        if key not in self.known:
+            self.known[key] = 0  # while it is being counted: a recursion adds nothing
+            self.known[key] = self._count(key)
+        return self.known[key]
+
+    def _count(self, key: FunctionKey) -> int:
+        facts = self.values.facts[key[0]]
+        count = 0
+        for number, op in enumerate(facts.ops):
+            context = facts.contexts[number]
+            if isinstance(op, f.Call) and context.function == key[1] and count < 2:
+                drawn = max((self._atom(atom) for atom in self.values.value(key[0], op.func)), default=0)
+                looped = context.comprehensions or _in_loop(facts, number)
+                count += drawn * (2 if looped else 1)
+        return min(count, 2)
+
+    def _atom(self, atom: object) -> int:
+        if isinstance(atom, Api):
+            return int(atom.owner in _DRAW)
+        if isinstance(atom, HandleMethod):
+            return 1
+        func = atom.func if isinstance(atom, Bound) else atom
+        if not isinstance(func, Func):
+            return 0
+        return 1 if func.role is not Role.PLAIN else self.by((func.module, func.index))
 
 
 def _in_loop(facts: f.Facts, number: int) -> bool:

@@ -18,6 +18,9 @@ CONCURRENT = frozenset(
     }
 )
 
+# What they are given runs while the caller goes on.
+MAKES_TASK = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
+
 # An argument of theirs is awaited for the caller: a call that makes it needs no `await` of its own.
 TAKES_AWAITABLE = PASS_AWAITABLE | CONCURRENT
 
@@ -33,6 +36,11 @@ THREAD = frozenset(
         "threading.Timer",
         "trio.to_thread.run_sync",
     }
+)
+THREAD_LOCKS = frozenset(
+    f"{module}.{name}()"
+    for module in ("threading", "multiprocessing")
+    for name in ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore")
 )
 THREAD_METHODS = frozenset({"run_in_executor", "submit"})
 

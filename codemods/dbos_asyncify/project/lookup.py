@@ -40,13 +40,25 @@ from dbos_asyncify.project.values import (
 # What a value is kept under: for a node of a module one number (they are many), else words and numbers.
 Key: TypeAlias = int | tuple[object, ...]
 DBOS = "dbos."
-_MAX_PATH = 120  # a path like `node.next.next…` must not grow without end
+_MAX_PARTS = 6
+_MAX_ATOMS = 200
 _BUILTINS = frozenset(dir(builtins))
 
 
 def node_key(module: int, node: int) -> int:
     """The key of a node of a module."""
     return module << 32 | node
+
+
+def outside(path: str, name: str) -> Atom:
+    """The attribute `name` of something outside the project.
+
+    `logging.getLogger().info` is as far as the rules look; what hangs on that is unknown. In a recursion over such
+    values the number of paths would grow without end.
+    """
+    if "()." in path or f".{name}" in path or path.count(".") >= _MAX_PARTS:
+        return UNKNOWN
+    return Ext(f"{path}.{name}")
 
 
 @dataclass(slots=True)
@@ -66,6 +78,8 @@ class Values:
     called: set[tuple[int, int]] = field(default_factory=set)
     escaped: set[tuple[int, int]] = field(default_factory=set)
     concurrent: dict[Site, set[tuple[int, int]]] = field(default_factory=dict)
+    tasks: set[Site] = field(default_factory=set)  # where tasks are made that run while their maker goes on
+    wrapped: set[tuple[int, int]] = field(default_factory=set)  # functions under decorators that are not known
 
     def __post_init__(self) -> None:
         self.classes = self.catalogue.classes()
@@ -80,7 +94,10 @@ class Values:
     def add(self, key: Key, atoms: Iterable[Atom]) -> None:
         known = self.values.setdefault(key, set())
         before = len(known)
-        known.update(atoms)
+        if before < _MAX_ATOMS:
+            known.update(atoms)
+        else:
+            known.add(UNKNOWN)  # so many things are as good as anything
         if len(known) != before:
             for reader in self.readers.get(key, ()):
                 self.enqueue(reader)
@@ -102,6 +119,16 @@ class Values:
     def awaits_to(self, site: Site) -> Value:
         """What an awaitable gives, once `solve` is done."""
         key: Key = ("coroutine", site)
+        return frozenset(self.values.get(key, EMPTY))
+
+    def partial_of(self, site: Site) -> Value:
+        """What a `functools.partial` wraps, once `solve` is done."""
+        key: Key = ("partial", site)
+        return frozenset(self.values.get(key, EMPTY))
+
+    def parameter(self, module: int, function: int, name: str) -> Value:
+        """What a parameter can be, once `solve` is done."""
+        key: Key = ("param", module, function, name)
         return frozenset(self.values.get(key, EMPTY))
 
     def returned(self, module: int, function: int) -> Value:
@@ -169,7 +196,7 @@ class Values:
                 owner = path.removeprefix(DBOS)
                 if path.startswith(DBOS) and owner in self.classes:
                     return self.member(owner, name, path)
-                return (Ext(f"{path}.{name}"),) if len(path) < _MAX_PATH else (UNKNOWN,)
+                return (outside(path, name),)
             case Module(target):
                 return self.exported(target, name, ())
             case Inst(cls):

@@ -12,12 +12,12 @@ from dbos_asyncify.dbos_api import Catalogue
 from dbos_asyncify.findings import Place
 from dbos_asyncify.project import library
 from dbos_asyncify.project.concurrency import Concurrency
-from dbos_asyncify.project.facts import Context, Facts, Function
+from dbos_asyncify.project.facts import Context, Facts, Function, Imported
 from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.solve import Solver
 from dbos_asyncify.project.statements import facts_of
-from dbos_asyncify.project.values import Ext, Func, Role, Site, Value
+from dbos_asyncify.project.values import UNKNOWN, Atom, Cls, Ext, Func, Obj, Role, Site, Value
 from dbos_asyncify.source import Source, Span, span
 
 
@@ -160,6 +160,68 @@ class Program:
             if self.units[module].source.path == path and node.lineno <= place.line <= (node.end_lineno or 0):
                 return True
         return False
+
+    def imported_by(self, unit: Unit) -> frozenset[int]:
+        """The modules of the project that a file imports from."""
+        return frozenset(
+            target
+            for op in unit.facts.ops
+            if isinstance(op, Imported)
+            and (target := self.values.modules.resolve(unit.number, op.module, op.level)) is not None
+        )
+
+    @cached_property
+    def overridden(self) -> frozenset[tuple[int, int]]:
+        """The methods that a subclass overrides, and those that override one."""
+        found: set[tuple[int, int]] = set()
+        for unit in self.units.values():
+            for cls in unit.facts.classes:
+                for base in self._bases(Cls(unit.number, cls.index)):
+                    above = self.units[base.module].facts.classes[base.index]
+                    for name in cls.attributes.keys() & above.attributes.keys():
+                        for module, owner in ((unit.number, cls), (base.module, above)):
+                            for node in owner.attributes[name]:
+                                for atom in self.values.value(module, node):
+                                    if isinstance(atom, Func):
+                                        found.add((atom.module, atom.index))
+        return frozenset(found)
+
+    def _bases(self, cls: Cls) -> set[Cls]:
+        """All classes of the project that a class derives from."""
+        found: set[Cls] = set()
+        pending = [cls]
+        while pending:
+            here = pending.pop()
+            for base in self.units[here.module].facts.classes[here.index].bases:
+                for atom in self.values.value(here.module, base):
+                    if isinstance(atom, Cls) and atom not in found:
+                        found.add(atom)
+                        pending.append(atom)
+        return found
+
+    @cached_property
+    def read_of_unknown(self) -> frozenset[str]:
+        """The names of attributes that are read from something unknown."""
+        names = set()
+        for unit in self.units.values():
+            for node in unit.facts.numbers:
+                if isinstance(node, ast.Attribute):
+                    owner = self.value(unit, node.value)
+                    if not owner or UNKNOWN in owner:
+                        names.add(node.attr)
+        return frozenset(names)
+
+    def is_property(self, owner: Atom, name: str) -> bool:
+        """Whether an attribute of an object of the project is defined as a function (a property)."""
+        if not isinstance(owner, (Obj, Cls)):
+            return False
+        cls = Cls(owner.module, owner.index)
+        return any(
+            isinstance(atom, Func)
+            for here in (cls, *self._bases(cls))
+            for node in self.units[here.module].facts.classes[here.index].attributes.get(name, ())
+            for atom in self.values.value(here.module, node)
+        )
 
     def role(self, function: tuple[int, int]) -> Role:
         """What DBOS makes of a function."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbos_asyncify.project import facts as f
+from dbos_asyncify.project import library
 from dbos_asyncify.project.build import parameters
 from dbos_asyncify.project.calls import ROLES, Given, call
 from dbos_asyncify.project.lookup import DBOS, Key, Values, node_key
@@ -52,6 +53,13 @@ _CONTAINERS = frozenset(
 )
 _MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict"})
 _AWAITABLES = frozenset({"Awaitable", "Coroutine", "Task", "Future"})
+
+
+def _class_of(atom: Atom) -> Atom:
+    """The class of what an annotation describes: `type[DBOS]` is the class itself."""
+    if isinstance(atom, Inst):
+        return Ext(DBOS + atom.cls)
+    return Cls(atom.module, atom.index) if isinstance(atom, Obj) else UNKNOWN
 
 
 @dataclass(slots=True)
@@ -227,6 +235,8 @@ class Solver(Values):
             for atoms in parts[-1:] if name in _MAPPINGS else parts:
                 self.add(("box", site), (a for a in atoms if a is not UNKNOWN))
             return (Box(site, name in _MAPPINGS),)
+        if name in ("type", "Type") and parts:
+            return [_class_of(atom) for atom in parts[0]]
         if name in _AWAITABLES and parts:
             self.add(("coroutine", site), parts[-1])
             return (Coro(site),)
@@ -243,26 +253,40 @@ class Solver(Values):
             atoms = self.node(module, decorator)
             if not atoms and not self.settled:
                 return ()  # not known yet: a function must not be taken for a plain one before
+            if any(isinstance(atom, Ext) and library.last_name(atom.path) == "overload" for atom in atoms):
+                return ()  # a signature without a body
             for atom in atoms:
                 changed = self.apply_decorator(atom, functions, site)
+                if changed is None:
+                    return ()
                 functions = changed or functions
         return functions
 
-    def apply_decorator(self, atom: Atom, functions: set[Atom], site: Site) -> set[Atom]:
+    def apply_decorator(self, atom: Atom, functions: set[Atom], site: Site) -> set[Atom] | None:
+        """What a decorator makes of functions: empty for nothing that matters, None where that is not known yet."""
         if isinstance(atom, Api) and atom.name in ROLES:
             atom = Decorator(ROLES[atom.name])  # `@ds.transaction` without a call
         if isinstance(atom, Decorator):
             return {Func(a.module, a.index, atom.role) for a in functions if isinstance(a, Func)}
         if isinstance(atom, (Func, Bound)):
-            results = call(self, atom, [Given(tuple(functions))], site)
+            results = [a for a in call(self, atom, [Given(tuple(functions))], site) if isinstance(a, Func)]
+            if not results and not self.settled:
+                return None
             own = {(a.module, a.index) for a in functions if isinstance(a, Func)}
-            return {
-                a for a in results if isinstance(a, Func) and (a.module, a.index) in own and a.role is not Role.PLAIN
-            }
+            decorated: set[Atom] = {a for a in results if (a.module, a.index) in own and a.role is not Role.PLAIN}
+            self.wrapped.update(own)
+            return decorated or {a for a in results if self.changes_colour(a, own)}
         if isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "functools.", "abc.", "typing.")):
             return set()
-        self.escaped.update((a.module, a.index) for a in functions if isinstance(a, Func))
+        unknown = {(a.module, a.index) for a in functions if isinstance(a, Func)}
+        self.escaped.update(unknown)
+        self.wrapped.update(unknown)
         return set()
+
+    def changes_colour(self, wrapper: Func, wrapped: set[tuple[int, int]]) -> bool:
+        """Whether a decorator makes a coroutine function of a synchronous one, or the other way round."""
+        colour = self.facts[wrapper.module].functions[wrapper.index].is_async
+        return all(self.facts[module].functions[index].is_async != colour for module, index in wrapped)
 
     def call_node(self, module: int, number: int, func: int, args: tuple[f.Arg, ...]) -> Iterable[Atom]:
         given = [Given(tuple(self.node(module, arg.node)), arg.star, arg.keyword) for arg in args]

@@ -93,8 +93,7 @@ class StatementBuilder(ExpressionBuilder):
         self.expression(node.test)
         head = dict(self.env)
         self.branch(node.body, head)
-        self.env = head
-        self.block(node.orelse)
+        self.merge(head, self.branch(node.orelse, head))  # `head`: also by `break`
         self.reachable = True
 
     def on_For(self, node: ast.For | ast.AsyncFor) -> None:
@@ -104,8 +103,7 @@ class StatementBuilder(ExpressionBuilder):
         head = dict(self.env)
         self.assign(node.target, self.number(None, Item(source, None)))
         self.branch(node.body, self.env)
-        self.env = head
-        self.block(node.orelse)
+        self.merge(head, self.branch(node.orelse, head))  # `head`: also by `break`
         self.reachable = True
 
     on_AsyncFor = on_For
@@ -122,7 +120,7 @@ class StatementBuilder(ExpressionBuilder):
             if handler.type is not None:
                 self.expression(handler.type)
             if handler.name:
-                self.define(handler.name, handler, self.number(None, Plain()))
+                self.define(handler.name, handler, self.number(None, Opaque()))
             env, self.env = self.env, saved
             after.append(self.branch(handler.body, env))
         if not node.finalbody:
@@ -142,8 +140,13 @@ class StatementBuilder(ExpressionBuilder):
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, self.number(None, Enter(value)))
             self.context = self.context._replace(withs=(*self.context.withs, value))
-        self.block(node.body)
+        before = dict(self.env)
+        after = self.branch(node.body, before)
         self.context = context
+        if any(_suppresses(item.context_expr) for item in node.items):
+            self.merge(self.with_definitions(node.body, before), after)
+        else:
+            self.merge(after)
 
     on_AsyncWith = on_With
 
@@ -194,6 +197,8 @@ class StatementBuilder(ExpressionBuilder):
         value = self.expression(node.value)
         for target in node.targets:
             self.assign(target, value, node.value)
+            if self.scope == 0 and isinstance(target, ast.Name) and isinstance(node.value, ast.Subscript):
+                self.aliases[target.id] = node.value
 
     def on_AnnAssign(self, node: ast.AnnAssign) -> None:
         value = -1 if node.value is None else self.expression(node.value)
@@ -313,6 +318,9 @@ class StatementBuilder(ExpressionBuilder):
         if self.context.on_loop:
             self.context = self.context._replace(trap=self.context.trap or "class body")
         self.block(node.body)
+        for name, definitions in self.env.items():
+            if name in cls.attributes:
+                cls.attributes[name] = sorted(definitions)
         self.cls, self.scope, self.env, self.context, self.qualname, self.reachable = saved
 
     # imports
@@ -339,3 +347,9 @@ class StatementBuilder(ExpressionBuilder):
 
     def on_Expr(self, node: ast.Expr) -> None:
         self.expression(node.value)
+
+
+def _suppresses(node: ast.expr) -> bool:
+    """Whether a context manager swallows errors, so that the rest of its block may not have run."""
+    name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return name.rpartition(".")[2] in ("suppress", "raises", "assertRaises", "assertRaisesRegex")

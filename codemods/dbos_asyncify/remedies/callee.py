@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterable, Iterator
+
+from dbos_asyncify.findings import Place
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.values import NONE, Bound, Foreign, Func, Role
+from dbos_asyncify.project.values import NONE, Atom, Bound, Ext, Foreign, Func, Partial, Role
+from dbos_asyncify.remedies.placement import placement
+
+_NEEDS_LOOP = frozenset(
+    f"asyncio.{name}"
+    for name in (
+        "get_running_loop",
+        "get_event_loop",
+        "create_task",
+        "ensure_future",
+        "current_task",
+        "all_tasks",
+    )
+)
+
+
+def targets(program: Program, call: CallSite) -> Iterator[Atom]:
+    """What is called, through any `functools.partial`."""
+    for atom in call.callee:
+        if isinstance(atom, Partial):
+            yield from program.values.partial_of(atom.site)
+        else:
+            yield atom
 
 
 def synchronous_functions(program: Program, call: CallSite, role: Role) -> tuple[list[Func | Foreign], bool]:
     """The synchronous functions of this role that a call can mean, and whether it can mean nothing else."""
     found: list[Func | Foreign] = []
     certain = True
-    for atom in call.callee:
+    for atom in targets(program, call):
         func = atom.func if isinstance(atom, Bound) else atom
         if isinstance(func, Func) and func.role is role and not program.function(func).is_async:
+            if (func.module, func.index) in program.values.wrapped and placement(program, call).awaited:
+                continue  # a decorator may have made a coroutine function of it: the `await` says so
             found.append(func)
         elif isinstance(atom, Foreign) and atom.role is role:
             found.append(atom)
         elif atom is not NONE:
             certain = False
     return found, certain
+
+
+def loop_use(program: Program, functions: Iterable[Func | Foreign]) -> Place | None:
+    """Where one of these functions, or a plain one that it calls, uses the running event loop."""
+    pending = [func for func in functions if isinstance(func, Func)]
+    seen = set(pending)
+    while pending:
+        func = pending.pop()
+        unit = program.units[func.module]
+        for node, number in unit.facts.numbers.items():
+            if not isinstance(node, ast.Call) or unit.facts.contexts[number].function != func.index:
+                continue
+            for atom in program.value(unit, node.func):
+                if isinstance(atom, Ext) and atom.path in _NEEDS_LOOP:
+                    name = program.function(func).name
+                    return program.place(unit, node, f"`{name}` calls `{ast.unparse(node.func)}`")
+                called = atom.func if isinstance(atom, Bound) else atom
+                if isinstance(called, Func) and called not in seen and not program.function(called).is_async:
+                    seen.add(called)
+                    pending.append(called)
+    return None

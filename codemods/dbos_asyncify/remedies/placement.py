@@ -46,6 +46,10 @@ def awaitable_in(program: Program, unit: Unit, context: Context) -> tuple[tuple[
         return (), "a class body cannot await: compute the value before the class"
     if context.trap == "lambda":
         return (), "a lambda cannot await: make it a coroutine function, or compute the value before"
+    for number in context.withs:
+        held = program.values.value(unit.number, number)
+        if any(isinstance(atom, Ext) and atom.path in library.THREAD_LOCKS for atom in held):
+            return (), "a thread's lock is held here: another coroutine that wants it would stop the loop for ever"
     brackets: list[Bracket] = []
     if context.comprehensions > 1 and (program.target_python or (3, 10)) < (3, 11):
         return (), (
@@ -76,7 +80,12 @@ def consumer_of(program: Program, unit: Unit, generator: ast.GeneratorExp) -> st
     starred = isinstance(parent, ast.Starred)
     if starred:
         parent = unit.facts.parents[parent]
-    if isinstance(parent, ast.Call) and parent.args and (starred or parent.args[0] is generator):
+    if starred and isinstance(parent, ast.Call):
+        return ""  # unpacked at once
+    if isinstance(parent, ast.Call) and parent.args and parent.args[0] is generator:
+        later = [*parent.args[1:], *(word.value for word in parent.keywords)]
+        if any(isinstance(node, (ast.Call, ast.Await)) for argument in later for node in ast.walk(argument)):
+            return "the other arguments would be evaluated after the calls instead of before: make the list first"
         callee = program.value(unit, parent.func)
         names = {library.last_name(atom.path) for atom in callee if isinstance(atom, Ext)}
         if callee == {DATA} and isinstance(parent.func, ast.Attribute) and parent.func.attr == "join":

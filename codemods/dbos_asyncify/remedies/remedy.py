@@ -58,8 +58,9 @@ def to_thread_spelling(program: Program, call: CallSite) -> tuple[str, Import | 
     function = program.enclosing(call.unit, call.context)
     scope = function.scope if function else 0
     for wanted, suffix in (("asyncio", ".to_thread"), ("asyncio.to_thread", "")):
-        for name in _imported_as(program, call, wanted):
-            if owner_of(facts.scopes, scope, name) < 0 or _imported_before(facts, scope, name, call.node):
+        for home, name in _imported_as(program, call, wanted):
+            owner = owner_of(facts.scopes, scope, name)
+            if home == max(owner, 0) and (owner < 0 or _imported_before(facts, scope, name, call.node)):
                 return name + suffix, None
     if owner_of(facts.scopes, scope, "asyncio") < 0 and (0, "asyncio") not in facts.cells:
         return "asyncio.to_thread", Import("asyncio")
@@ -69,16 +70,16 @@ def to_thread_spelling(program: Program, call: CallSite) -> tuple[str, Import | 
     return f"{alias}.to_thread", Import("asyncio", alias)
 
 
-def _imported_as(program: Program, call: CallSite, path: str) -> list[str]:
-    """The names that the file's imports (or the function's own) give to something of the standard library."""
+def _imported_as(program: Program, call: CallSite, path: str) -> list[tuple[int, str]]:
+    """The names that imports give to something of the standard library, each with its scope."""
     unit = call.unit
     names = []
-    for (_, name), definitions in unit.facts.cells.items():
+    for (home, name), definitions in unit.facts.cells.items():
         atoms = {atom for node in definitions for atom in program.values.value(unit.number, node)}
         aliases = [unit.facts.nodes[node] for node in definitions]
         if atoms == {Ext(path)} and all(isinstance(alias, ast.alias) for alias in aliases):
             if not any(_for_types(unit.facts, alias) for alias in aliases if alias is not None):
-                names.append(name)
+                names.append((home, name))
     return names
 
 

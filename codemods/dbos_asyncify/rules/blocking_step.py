@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from dbos_asyncify.findings import Place, Safety
+from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.values import Ext, Func, Role
-from dbos_asyncify.remedies.callee import synchronous_functions
+from dbos_asyncify.project.values import Role
+from dbos_asyncify.remedies.callee import loop_use, synchronous_functions
 from dbos_asyncify.remedies.remedy import in_thread
 from dbos_asyncify.rules.base import Draft, Rule
-
-_NEEDS_LOOP = frozenset(
-    f"asyncio.{name}"
-    for name in (
-        "get_running_loop",
-        "get_event_loop",
-        "create_task",
-        "ensure_future",
-        "current_task",
-        "all_tasks",
-    )
-)
 
 
 class BlockingStep(Rule):
@@ -67,24 +55,11 @@ class BlockingStep(Rule):
         message = f"the step `{ast.unparse(call.node.func)}` runs on the event loop and stops it"
         if not certain:
             return Draft(cls, call, message, reason="what is called here can also be something else")
-        for func in functions:
-            place = loop_use(program, func) if isinstance(func, Func) else None
-            if place is not None:
-                reason = (
-                    "the step's body uses the running event loop, which a thread does not have: make it a coroutine"
-                )
-                return Draft(cls, call, message, reason=reason, chain=(place,))
+        place = loop_use(program, functions)
+        if place is not None:
+            reason = "the step's body uses the running event loop, which a thread does not have: make it a coroutine"
+            return Draft(cls, call, message, reason=reason, chain=(place,))
         remedy = in_thread(program, call)
         beside = program.concurrency.runs_beside(*call.function_key)
         safety = Safety.UNSAFE if beside else Safety.SAFE
         return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
-
-
-def loop_use(program: Program, func: Func) -> Place | None:
-    """Where a function's own body uses the running event loop."""
-    unit = program.units[func.module]
-    for node, number in unit.facts.numbers.items():
-        if isinstance(node, ast.Call) and unit.facts.contexts[number].function == func.index:
-            if any(isinstance(a, Ext) and a.path in _NEEDS_LOOP for a in program.value(unit, node.func)):
-                return program.place(unit, node, f"`{program.function(func).name}` calls `{ast.unparse(node.func)}`")
-    return None

@@ -6,7 +6,7 @@ import ast
 
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import Api, Role
-from dbos_asyncify.remedies.callee import synchronous_functions
+from dbos_asyncify.remedies.callee import loop_use, synchronous_functions
 from dbos_asyncify.remedies.remedy import in_thread
 from dbos_asyncify.rules.base import Draft, Rule
 
@@ -64,5 +64,11 @@ class BlockingTransaction(Rule):
                 "left to chance: await the transactions one after the other, or make each sequence a child workflow"
             )
             return Draft(cls, call, message, reason=reason)
+        place = loop_use(program, functions)
+        if place is not None:
+            reason = (
+                "the transaction's body uses the running event loop, which a thread does not have: make it a coroutine"
+            )
+            return Draft(cls, call, message, reason=reason, chain=(place,))
         remedy = in_thread(program, call)
         return Draft(cls, call, message, remedy.edits, reason=remedy.reason)

@@ -7,7 +7,7 @@ import ast
 from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import Role
-from dbos_asyncify.remedies.callee import synchronous_functions
+from dbos_asyncify.remedies.callee import loop_use, synchronous_functions
 from dbos_asyncify.remedies.remedy import in_thread
 from dbos_asyncify.rules.base import Draft, Rule
 
@@ -55,6 +55,12 @@ class BlockingWorkflow(Rule):
         message = f"the synchronous workflow `{ast.unparse(call.node.func)}` runs on the event loop and stops it"
         if not certain:
             return Draft(cls, call, message, reason="what is called here can also be something else")
+        place = loop_use(program, functions)
+        if place is not None:
+            reason = (
+                "the workflow's body uses the running event loop, which a thread does not have: make it a coroutine"
+            )
+            return Draft(cls, call, message, reason=reason, chain=(place,))
         remedy = in_thread(program, call)
         beside = program.concurrency.runs_beside(*call.function_key)
         safety = Safety.UNSAFE if beside else Safety.SAFE
