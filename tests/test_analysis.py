@@ -131,7 +131,10 @@ def word(atom: Atom) -> str:
         ("def f(b: Box): show(b.method())", ["a Queue"]),
         ("def f(b: Box): show(b.handle)", ["declared handle", "handle"]),
         ("class Sub(Box): pass\ndef f(s: Sub): show(s.queue)", ["a Queue"]),
-        ("def outer():\n    h = 1\n    def inner():\n        nonlocal h\n        h = DBOS\n    show(h)", ["data", "dbos.DBOS"]),
+        (
+            "def outer():\n    h = 1\n    def inner():\n        nonlocal h\n        h = DBOS\n    show(h)",
+            ["data", "dbos.DBOS"],
+        ),
         ("del DBOS\nshow(DBOS)", ["unknown"]),
         ("show(print)", ["builtins.print"]),
         ("show(lambda: 1)", ["function"]),

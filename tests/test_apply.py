@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dbos_asyncify.apply import ApplyError, write
+from dbos_asyncify.apply import ApplyError, ready, write, write_all
+from dbos_asyncify.findings import Change
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")
 
@@ -124,3 +125,32 @@ def test_no_room_leaves_the_file_and_no_litter(file: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert file.read_bytes() == b"before\r\n"
     assert list(file.parent.iterdir()) == [file]
+
+
+class TestAll:
+    def changes(self, tmp_path: Path) -> list[Change]:
+        paths = [tmp_path / "a.py", tmp_path / "b.py"]
+        for path in paths:
+            path.write_bytes(b"old")
+        return [Change(path, b"old", b"new", "utf-8", ()) for path in paths]
+
+    def test_all_are_written(self, tmp_path: Path) -> None:
+        changes = self.changes(tmp_path)
+        write_all(changes)
+        assert [change.path.read_bytes() for change in changes] == [b"new", b"new"]
+
+    def test_one_that_fails_takes_the_others_back(self, tmp_path: Path) -> None:
+        changes = self.changes(tmp_path)
+        changes[1].path.write_bytes(b"changed meanwhile")
+        with pytest.raises(ApplyError, match="changed since"):
+            write_all(changes)
+        assert [change.path.read_bytes() for change in changes] == [b"old", b"changed meanwhile"]
+
+    def test_ready_tells_before_anything_is_written(self, tmp_path: Path) -> None:
+        change = self.changes(tmp_path)[0]
+        ready(change.path, b"old")
+        with pytest.raises(ApplyError, match="changed since"):
+            ready(change.path, b"other")
+        change.path.unlink()
+        with pytest.raises(ApplyError, match="cannot be written"):
+            ready(change.path, b"old")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 import pytest
+
 from dbos_asyncify.dbos_api import (
     AsyncForm,
     Catalogue,
@@ -132,9 +133,7 @@ def found(catalogue: Catalogue, owner: str, name: str) -> Member:
 
 @pytest.mark.parametrize(("release", "listed"), FIRST_ASYNC.items())
 def test_first_release_of_async_forms(release: str, listed: frozenset[str]) -> None:
-    assert {name: releases_of("DBOS", f"{name}_async")[0] for name in listed} == dict.fromkeys(
-        listed, release
-    )
+    assert {name: releases_of("DBOS", f"{name}_async")[0] for name in listed} == dict.fromkeys(listed, release)
 
 
 def test_first_release_of_all_async_forms_is_measured() -> None:
@@ -182,9 +181,7 @@ def test_nothing_raises_before_2_10() -> None:
 
 
 def test_what_raises_does_so_since_2_10_or_its_birth() -> None:
-    later = {"run_step": "2.9.0"} | dict.fromkeys(
-        words("register_queue retrieve_queue delete_queue"), "2.21.0"
-    )
+    later = {"run_step": "2.9.0"} | dict.fromkeys(words("register_queue retrieve_queue delete_queue"), "2.21.0")
     for release in versions():
         born = RAISING & names(release, "DBOS", lambda m: not m.is_async)
         checked = {name for name in born if release in between(later.get(name, "2.10.0"), newest())}
@@ -223,9 +220,7 @@ def test_decorators_and_context_properties() -> None:
 
 
 @pytest.mark.parametrize(("owner", "name", "first", "last", "different"), MISMATCHES)
-def test_different_parameters(
-    owner: str, name: str, first: str, last: str, different: tuple[str, ...]
-) -> None:
+def test_different_parameters(owner: str, name: str, first: str, last: str, different: tuple[str, ...]) -> None:
     def differs(member: Member) -> bool:
         form = member.async_form
         return (member.owner, member.name) == (owner, name) and bool(form and form.different_parameters)

@@ -18,6 +18,7 @@ from typing import Any
 
 import dbos
 import pytest
+
 from dbos_asyncify.dbos_api import FormKind, Member, OnLoop, load, newest, versions
 
 ROOT = Path(__file__).parent.parent
@@ -134,8 +135,7 @@ def test_rows_are_sorted_and_do_not_overlap() -> None:
     rows = json.loads(files("dbos_asyncify.dbos_api").joinpath("catalogue.json").read_text("utf-8"))
     order = {release: index for index, release in enumerate(rows["versions"])}
     spans = [
-        (row["owner"], row["name"], order[row["since"]], order[row["until"] or newest()])
-        for row in rows["members"]
+        (row["owner"], row["name"], order[row["since"]], order[row["until"] or newest()]) for row in rows["members"]
     ]
     assert spans == sorted(spans)
     assert all(first <= last for *_, first, last in spans)
@@ -197,9 +197,7 @@ def _stand_in(cls: type, **attributes: Any) -> Any:
 STAND_INS: dict[str, Callable[[], Any]] = {
     "DBOS": lambda: dbos.DBOS,
     "DBOSClient": lambda: _stand_in(dbos.DBOSClient, _sys_db=_Database(), _serializer=None),
-    "Queue": lambda: _stand_in(
-        dbos.Queue, name="q", database_backed_queue=True, _client_system_database=_Database()
-    ),
+    "Queue": lambda: _stand_in(dbos.Queue, name="q", database_backed_queue=True, _client_system_database=_Database()),
     "StepReservation": lambda: dbos.StepReservation(None),  # type: ignore[arg-type]
     "Debouncer": lambda: dbos.Debouncer("workflow"),
     "WorkflowHandlePolling": lambda: _classes()["WorkflowHandlePolling"]("id", dbos.DBOS),

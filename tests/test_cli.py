@@ -8,7 +8,7 @@ import click
 import pytest
 
 from command import BY_HAND, RIGHT, SAID, UNSAFE, WRONG, contents, make, run
-from dbos_asyncify import __version__, cli
+from dbos_asyncify import __version__, apply, cli
 from dbos_asyncify.apply import ApplyError, write
 from dbos_asyncify.rules import all_rules
 
@@ -73,7 +73,7 @@ class TestExitCodes:
             write(path, before, after)
             written.append(path)
 
-        monkeypatch.setattr(cli, "write", interrupted)
+        monkeypatch.setattr(apply, "write", interrupted)
         result = run("fix")
         assert result.exit_code == 130
         assert "interrupted" in result.stderr
@@ -87,12 +87,11 @@ class TestExitCodes:
     def test_a_file_that_cannot_be_written(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         make(project, {"a.py": WRONG, "b.py": WRONG})
 
-        def failing(path: Path, before: bytes, after: bytes) -> None:
+        def failing(path: Path, before: bytes) -> None:
             if path.name == "a.py":
                 raise ApplyError(path, "is read-only")
-            write(path, before, after)
 
-        monkeypatch.setattr(cli, "write", failing)
+        monkeypatch.setattr(cli, "ready", failing)
         result = run("fix")
         assert result.exit_code == 2
         assert "a.py: is read-only" in result.stderr
@@ -255,3 +254,28 @@ def test_help(args: list[str]) -> None:
     result = run(*args)
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
+
+
+def test_a_fix_over_two_files_is_not_written_by_half(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handle that `jobs.py` keeps is waited for in `main.py`: where one cannot be written, both stay."""
+    jobs = "from dbos import DBOS\n\n\n@DBOS.workflow()\nasync def job() -> int:\n    return 1\n\n\nhandle = None\n\n\n"
+    jobs += "async def begin() -> None:\n    global handle\n    handle = DBOS.start_workflow(job)\n"
+    main = "import jobs\nfrom dbos import DBOS\n\n\nasync def end() -> int:\n    DBOS.sleep(1)\n"
+    main += "    return jobs.handle.get_result()\n"
+    make(project, {"jobs.py": jobs, "main.py": main})
+
+    def failing(path: Path, before: bytes) -> None:
+        if path.name == "main.py":
+            raise ApplyError(path, "is read-only")
+
+    monkeypatch.setattr(cli, "ready", failing)
+    result = run("fix")
+    assert result.exit_code == 2
+    assert "main.py: is read-only" in result.stderr
+    assert (project / "jobs.py").read_text() == jobs
+    assert (project / "main.py").read_text() == main
+    monkeypatch.undo()
+    monkeypatch.chdir(project)
+    assert run("fix").exit_code == 0
+    assert "await DBOS.start_workflow_async(job)" in (project / "jobs.py").read_text()
+    assert "await jobs.handle.get_result()" in (project / "main.py").read_text()

@@ -14,7 +14,7 @@ import pytest
 
 from dbos_asyncify.findings import Change
 from dbos_asyncify.report.patch import patch
-from dbos_asyncify.rules import all_rules
+from dbos_asyncify.rules import Rule, all_rules
 from fixture_cases import FIXTURES, Case, Convert, cases
 
 every_case = pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
@@ -86,7 +86,7 @@ def test_line_ends_and_byte_order_mark(case: Case, convert: Convert) -> None:
 
 
 @pytest.mark.parametrize("rule", all_rules().values(), ids=lambda rule: rule.name)
-def test_every_rule_has_fixtures(rule: type) -> None:
+def test_every_rule_has_fixtures(rule: type[Rule]) -> None:
     found = [case for case in cases() if case.folder.parent.name == rule.name]
     changed = [case for case in found if case.before() != case.after()]
     assert changed

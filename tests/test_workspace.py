@@ -172,7 +172,7 @@ class TestNeighbours:
         result = run("fix", "a.py")
         assert result.exit_code == 1
         assert "a.py:12:14: DBA101" in result.stderr
-        assert f"the fix would also change {project / 'b.py'}, outside the paths given" in result.stderr
+        assert f"the fix would also change {project / 'b.py'}: not among the paths given" in result.stderr
         assert contents(project) == before
         assert run("fix").exit_code == 0
         assert "await DBOS.start_workflow_async(child)" in (project / "a.py").read_text()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from dbos_asyncify.findings import Change
 
 
 class ApplyError(Exception):
@@ -18,6 +21,37 @@ class ApplyError(Exception):
         self.message = message
 
 
+def write_all(changes: Sequence[Change]) -> None:
+    """Write all changes; where one fails, those before it are taken back.
+
+    Raises ApplyError for the one that failed.
+    """
+    done: list[Change] = []
+    for change in changes:
+        try:
+            write(change.path, change.before, change.after)
+        except ApplyError:
+            for written in reversed(done):
+                with suppress(ApplyError):
+                    write(written.path, written.after, written.before)
+            raise
+        done.append(change)
+
+
+def ready(path: Path, before: bytes) -> None:
+    """Raise ApplyError where the file at `path` does not hold `before` any more, or cannot be written."""
+    target = Path(os.path.realpath(path))
+    try:
+        if target.read_bytes() != before:
+            raise ApplyError(path, "changed since it was read")
+    except OSError as error:
+        raise ApplyError(path, f"cannot be written: {error.strerror or error}") from error
+    if not os.access(target, os.W_OK):
+        raise ApplyError(path, "is read-only")
+    if not os.access(target.parent, os.W_OK):
+        raise ApplyError(path, "its folder is read-only")
+
+
 def write(path: Path, before: bytes, after: bytes) -> None:
     """Replace the contents `before` of the file at `path` by `after`, atomically, with mode and owner kept.
 
@@ -27,12 +61,9 @@ def write(path: Path, before: bytes, after: bytes) -> None:
     """
     target = Path(os.path.realpath(path))
     temporary: Path | None = None
+    ready(path, before)
     try:
         status = target.stat()
-        if target.read_bytes() != before:
-            raise ApplyError(path, "changed since it was read")
-        if not os.access(target, os.W_OK):
-            raise ApplyError(path, "is read-only")
         # In the same folder, so that the replacement is one step and not a copy between file systems.
         descriptor, name = tempfile.mkstemp(prefix=".dbos-asyncify-", dir=target.parent)
         temporary = Path(name)

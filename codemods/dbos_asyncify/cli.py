@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
@@ -18,7 +18,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from dbos_asyncify import __version__, config
-from dbos_asyncify.apply import ApplyError, write
+from dbos_asyncify.apply import ApplyError, ready, write_all
 from dbos_asyncify.config import ConfigError, Settings
 from dbos_asyncify.discover import project_root
 from dbos_asyncify.findings import Change, Finding, Problem, Result
@@ -122,7 +122,7 @@ class Stdin(NamedTuple):
 class Run:
     """One run of a command: what was asked for, and what came out."""
 
-    settings: Settings
+    options: Options
     workspace: Workspace
     result: Result
     out: Console
@@ -181,17 +181,9 @@ def diff(output_format: str, **given: Any) -> None:
 def fix(exit_non_zero_on_fix: bool, **given: Any) -> None:
     """Apply the fixes to PATHS. With `-`, read a file from standard input and print it fixed."""
     run = start(given)
-    failed: list[Problem] = []
-    for change in run.result.changes:
-        if run.stdin is not None and change.path == run.stdin.path:
-            continue
-        try:
-            write(change.path, change.before, change.after)
-        except ApplyError as error:
-            failed.append(Problem(error.path, error.message))
+    failed = _write(run)
     if run.stdin is not None:
         _write_bytes(run, _fixed(run.stdin, run.result.changes))
-    run.result = _without(run.result, {problem.path for problem in failed})
     left = [finding for finding in run.result.findings if finding.fix is None or finding.fix not in run.result.applied]
     text.full(run.err, left, Path.cwd())
     run.finish(left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, fixed=True)
@@ -243,7 +235,7 @@ def start(given: dict[str, Any]) -> Run:
     # Colours may be wanted in a pipe too (FORCE_COLOR), a patch that nobody can apply is not.
     for_people = color == "always" or out.file.isatty()
     problems = (*target.problems, *workspace.problems, *result.problems)
-    return Run(settings, workspace, result, out, err, for_people, given["quiet"], given["exit_zero"], stdin, problems)
+    return Run(options, workspace, result, out, err, for_people, given["quiet"], given["exit_zero"], stdin, problems)
 
 
 def _output(color: str, output_file: Path | None) -> Console:
@@ -299,13 +291,30 @@ def _fixed(stdin: Stdin, changes: Sequence[Change]) -> bytes:
     return next((change.after for change in changes if change.path == stdin.path), stdin.data)
 
 
-def _without(result: Result, unwritten: Set[Path]) -> Result:
-    """What was achieved where the files `unwritten` could not be written."""
-    return replace(
-        result,
-        changes=tuple(change for change in result.changes if change.path not in unwritten),
-        applied=frozenset(fix for fix in result.applied if not unwritten & fix.edits.keys()),
-    )
+def _write(run: Run) -> list[Problem]:
+    """Write the changes. What cannot be written is taken out first, with every fix that needs it."""
+    failed: list[Problem] = []
+    unwritable: set[Path] = set()
+    for change in _on_disk(run):
+        try:
+            ready(change.path, change.before)
+        except ApplyError as error:
+            failed.append(Problem(error.path, error.message))
+            unwritable.add(error.path)
+    if unwritable:
+        options = replace(run.options, locked=frozenset(unwritable))
+        run.result = analyse(run.workspace.sources, run.workspace.files, run.workspace.root, options)
+    try:
+        write_all(_on_disk(run))
+    except ApplyError as error:
+        failed.append(Problem(error.path, f"{error.message}: nothing was changed"))
+        run.result = replace(run.result, changes=(), applied=frozenset())
+    return failed
+
+
+def _on_disk(run: Run) -> list[Change]:
+    """The changes, without that of standard input."""
+    return [change for change in run.result.changes if run.stdin is None or change.path != run.stdin.path]
 
 
 def _write_patch(run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,8 @@ _GENERATED = re.compile(r"@generated\b|\bgenerated\b.*\bdo not edit\b", re.IGNOR
 class Options:
     """What a run may do: which findings count (`wanted`), which fixes, for which versions, in which files.
 
-    `editable` are the files that may be reported and changed (None: all); the others are only read.
+    `editable` are the files that may be reported and changed (None: all); the others are only read. `locked` are
+    those that cannot be written: what they need is reported, but not fixed.
     """
 
     wanted: Callable[[Finding], bool] = lambda finding: True
@@ -35,6 +36,7 @@ class Options:
     target_python: tuple[int, int] | None = None
     workflows_only: bool = False
     editable: frozenset[Path] | None = None
+    locked: frozenset[Path] = frozenset()
 
 
 def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, options: Options) -> Result:
@@ -63,9 +65,11 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
         problems.append(Problem(path, "nested too deeply to be analysed", "DBA900"))
     allowed = replace(options, editable=editable - generated)
     findings = [finding for finding in findings_of(program) if _counts(program, finding, allowed)]
-    findings = [_confined(finding, allowed) for finding in findings]
+    findings = [_confined(finding, editable - generated - options.locked) for finding in findings]
     changes, applied, more = _changes(program, findings, options)
-    problems = [problem for problem in (*problems, *more) if options.editable is None or problem.path in options.editable]
+    problems = [
+        problem for problem in (*problems, *more) if options.editable is None or problem.path in options.editable
+    ]
     looked_at = len(files) if options.editable is None else len(options.editable)
     taking_part = sum(unit.source.path in editable for unit in program.units.values())
     return Result(tuple(findings), tuple(changes), tuple(problems), looked_at, taking_part, applied)
@@ -90,14 +94,12 @@ def _counts(program: Program, finding: Finding, options: Options) -> bool:
     return options.wanted(finding)
 
 
-def _confined(finding: Finding, options: Options) -> Finding:
-    """A fix that would have to change files outside the paths given is left to a person."""
-    if finding.fix is None or options.editable is None:
-        return finding
-    outside = sorted(str(path) for path in finding.fix.edits if path not in options.editable)
+def _confined(finding: Finding, writable: Set[Path]) -> Finding:
+    """A fix that would have to change files that are not to be written is left to a person."""
+    outside = sorted(str(path) for path in finding.fix.edits if path not in writable) if finding.fix else []
     if not outside:
         return finding
-    reason = f"the fix would also change {', '.join(outside)}, outside the paths given or generated"
+    reason = f"the fix would also change {', '.join(outside)}: not among the paths given, generated, or not writable"
     return replace(finding, fix=None, reason=reason)
 
 

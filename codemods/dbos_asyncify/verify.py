@@ -45,7 +45,11 @@ def verify(source: Source, tree: ast.Module, text: str, edits: Sequence[Edit]) -
             compile(text, str(source.path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise VerifyError(f"the result does not compile: {error}") from error
-    Comparison(source, edits).modules(tree, result)
+    comparison = Comparison(source, edits)
+    comparison.modules(tree, result)
+    for edit in edits:
+        if id(edit) not in comparison.seen:
+            raise VerifyError(f"line {edit.span.line}: nothing there to edit ({type(edit).__name__})")
     if _comments(source.text) != _comments(text):
         raise VerifyError("a comment was lost, added or moved")
     _lines(source, text, edits)
@@ -56,6 +60,7 @@ class Comparison:
 
     def __init__(self, source: Source, edits: Sequence[Edit]) -> None:
         self.source = source
+        self.seen: set[int] = set()  # the edits whose place was come by
         self.edits: dict[Span, list[Edit]] = {}
         for edit in edits:
             self.edits.setdefault(edit.span, []).append(edit)
@@ -68,6 +73,8 @@ class Comparison:
             added = next((s for s in statements if isinstance(s, ast.Import) and ast.unparse(s) == line), None)
             if added is None:
                 raise VerifyError(f"`{line}` is missing")
+            if statements.index(added) == 0 and ast.get_docstring(before) is not None:
+                raise VerifyError(f"`{line}` stands above the docstring")
             if len(statements) > len(before.body):
                 statements.remove(added)
         self.same(before.body, statements)
@@ -78,6 +85,7 @@ class Comparison:
             return None
         for edit in self.edits.get(span(node, self.source), ()):
             if isinstance(edit, kinds):
+                self.seen.add(id(edit))
                 return edit
         return None
 

@@ -29,9 +29,7 @@ class Workspace:
     problems: tuple[Problem, ...]
 
 
-def open_workspace(
-    paths: Iterable[Path], settings: Settings, overlay: Mapping[Path, bytes] | None = None
-) -> Workspace:
+def open_workspace(paths: Iterable[Path], settings: Settings, overlay: Mapping[Path, bytes] | None = None) -> Workspace:
     """Find and read the files for `paths`.
 
     `overlay` holds the contents of files that are not to be read from the disk (standard input). What cannot be

@@ -180,7 +180,4 @@ def _yields(node: Function) -> bool:
 
 
 def _is_stub(node: Function) -> bool:
-    return all(
-        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        for statement in node.body
-    )
+    return all(isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) for statement in node.body)

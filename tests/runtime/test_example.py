@@ -51,8 +51,7 @@ def test_example_fails_before_it_is_migrated(dbos_environment: dict[str, str]) -
     ran = visit(EXAMPLE, dbos_environment)
     assert ran.returncode == 1
     assert ran.stderr.rstrip().endswith(
-        "RuntimeError: set_event() was called while an event loop is running. "
-        "Use await set_event_async(...) instead."
+        "RuntimeError: set_event() was called while an event loop is running. Use await set_event_async(...) instead."
     )
 
 

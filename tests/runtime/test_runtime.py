@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+
 from dbos_asyncify.pipeline import rewrite_text
 
 if sys.version_info >= (3, 11):
