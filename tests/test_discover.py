@@ -456,3 +456,7 @@ def test_no_import_of_the_standard_library_is_missed() -> None:
             elif isinstance(node, ast.ImportFrom):
                 names = tuple(name.name for name in node.names)
                 assert Import(node.level, node.module or "", names) in seen, path
+
+
+def test_an_import_behind_a_byte_order_mark() -> None:
+    assert imports(b"\xef\xbb\xbffrom dbos import DBOS\n") == {Import(0, "dbos", ("DBOS",))}

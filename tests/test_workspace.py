@@ -58,6 +58,7 @@ class TestTakingPart:
             "import database as db\n",
             "from app import nothing\n",
             "load = 'db.load'\n# app.db\n",
+            "# as dbos does\nqueue = 'DBOS'\n",
         ],
     )
     def test_look_alikes_do_not(self, project: Path, text: str) -> None:

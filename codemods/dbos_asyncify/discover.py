@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -292,6 +293,7 @@ def imports(data: bytes) -> frozenset[Import]:
 
     The text is not parsed: what looks like an import in a string or a comment counts as well.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
     found = set()
     claimed = set()
     for match in _FROM.finditer(data):

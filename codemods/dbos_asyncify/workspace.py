@@ -17,8 +17,8 @@ from dbos_asyncify.source import Source, SourceError, from_bytes
 class Workspace:
     """What a run looks at.
 
-    `files` are all Python files of the project; `sources` those that take part: they name dbos, or import (through
-    however many modules of the project) one that does, and imports connect them with the files given. `given` are
+    `files` are all Python files of the project; `sources` those that take part: they import dbos, or (through
+    however many modules of the project) a file that does, and imports connect them with the files given. `given` are
     the files that the user named, by themselves or by a folder: only they are reported on and changed.
     """
 
@@ -73,7 +73,7 @@ def open_workspace(paths: Iterable[Path], settings: Settings, overlay: Mapping[P
 
 def participants(contents: Mapping[Path, bytes], root: Path, given: frozenset[Path]) -> set[Path]:
     """The files that take part in a run over the files `given`. Nothing is parsed."""
-    named = {path for path, data in contents.items() if mentions_dbos(data)}
+    named = {path for path, data in contents.items() if mentions_dbos(data) and _imports_dbos(data)}
     if not named:
         return named
     modules = ModuleMap(sorted(contents), root)
@@ -85,6 +85,11 @@ def participants(contents: Mapping[Path, bytes], root: Path, given: frozenset[Pa
     found = _reached(named, importers)
     beside = {path: (imported[path] | importers.get(path, set())) & found for path in found}
     return _reached(found & given, beside)
+
+
+def _imports_dbos(data: bytes) -> bool:
+    """Whether a file imports dbos; one that names it in comments and strings only has nothing of it."""
+    return any(not found.level and found.module.partition(".")[0] == "dbos" for found in imports(data))
 
 
 def _reached(start: Iterable[Path], edges: Mapping[Path, Iterable[Path]]) -> set[Path]:
