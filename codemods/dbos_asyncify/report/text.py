@@ -51,7 +51,10 @@ def explained_diff(console: Console, changes: Sequence[Change], base: Path) -> N
         for number, line in enumerate(unified(change, base)):
             text = line.decode(change.encoding, errors="replace").rstrip("\r\n")
             if text.startswith("@@"):
-                for finding in _mended(change, text):
+                mended = _mended(change, text)
+                if not mended:
+                    console.print(Text("  imports and annotations that go with the other changes", style="italic dim"))
+                for finding in mended:
                     head = f"  {finding.code} line {finding.span.line}: "
                     console.print(Text.assemble((head, "bold"), (finding.message, "italic")), soft_wrap=True)
             if number > 1 and not line.endswith(NO_NEWLINE):  # the first two name the file
