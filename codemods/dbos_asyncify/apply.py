@@ -1,4 +1,4 @@
-"""Writing: a file is replaced whole or left as it was."""
+"""Writing: a file is replaced whole or left as it was; of several files all are written or none."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that could not be read, parsed, verified or written, or an option that makes no sense."""
+    """A file that could not be read, parsed, verified or written, or a pattern that makes no sense."""
 
     path: Path
     message: str
@@ -88,8 +88,9 @@ class Change:
 class Result:
     """Everything that one run found out.
 
-    `findings` are sorted by path and place. `changes` hold the fixes that the options allow; a finding whose
-    fix is in no change stays to be done. `files` counts what was looked at, `parsed` what takes part.
+    `findings` are sorted by path and place. `changes` hold the fixes that the options allow; `applied`
+    are those fixes; a finding with another one, or with none, stays to be done. `files` counts what was looked at,
+    `parsed` what takes part.
     """
 
     findings: tuple[Finding, ...]

@@ -27,7 +27,7 @@ class Options:
     """What a run may do: which findings count (`wanted`), which fixes, for which versions, in which files.
 
     `editable` are the files that may be reported and changed (None: all); the others are only read. `locked` are
-    those that cannot be written: what they need is reported, but not fixed.
+    those that cannot be written: what is wrong in them is reported, but a fix that touches them is left to a person.
     """
 
     wanted: Callable[[Finding], bool] = lambda finding: True

@@ -88,7 +88,10 @@ def participants(contents: Mapping[Path, bytes], root: Path, given: frozenset[Pa
 
 
 def _imports_dbos(data: bytes) -> bool:
-    """Whether a file imports dbos; one that names it in comments and strings only has nothing of it."""
+    """Whether a file imports dbos; to name it in comments and strings is not enough.
+
+    Nothing is parsed: what looks like an import of dbos in a string counts as well.
+    """
     return any(not found.level and found.module.partition(".")[0] == "dbos" for found in imports(data))
 
 

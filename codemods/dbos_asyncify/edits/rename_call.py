@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import libcst as cst
 
@@ -16,7 +15,6 @@ class RenameCall(Edit):
 
     old: str
     new: str
-    rank: ClassVar[int] = 0
 
     def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(node, cst.Call)

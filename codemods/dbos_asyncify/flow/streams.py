@@ -10,7 +10,7 @@ from dbos_asyncify.flow.uses import Use
 from dbos_asyncify.project.program import CallSite, Program, Unit
 from dbos_asyncify.project.values import Ext, Stream
 from dbos_asyncify.remedies.placement import awaitable_in, bracket_of, consumer_of
-from dbos_asyncify.source import Span, span
+from dbos_asyncify.source import span
 
 _COLLECTORS = ("list", "tuple", "set")
 
@@ -28,7 +28,7 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
     unit, node = use.unit, use.node
     value = program.value(unit, node)
     if not any(isinstance(atom, Stream) and not atom.is_async for atom in value):
-        return [], _kept_inside(unit, node)
+        return [], _kept_inside(node)
     parent = unit.facts.parents[node]
     context = unit.facts.contexts[unit.facts.numbers[node]]
     shown = ast.unparse(node)
@@ -48,8 +48,7 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
     if isinstance(parent, ast.For) and parent.iter is node:
         if not context.on_loop or context.trap:
             return [], "it is iterated in synchronous code"
-        whole = span(parent, unit.source)
-        return [AsyncFor(Span(whole.line, whole.column, whole.end_line, whole.end_column))], ""
+        return [AsyncFor(span(parent, unit.source))], ""
     if isinstance(parent, ast.comprehension) and parent.iter is node:
         return _comprehension(program, unit, node, parent)
     if isinstance(parent, ast.Call) and parent.args == [node] and not parent.keywords:
@@ -58,7 +57,7 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
             _, obstacle = awaitable_in(program, unit, context._replace(comprehensions=context.comprehensions + 1))
             if not context.on_loop:
                 obstacle = "it is collected in synchronous code"
-            return ([], obstacle) if obstacle else ([Collect(span(parent, unit.source), _variable(unit, parent))], "")
+            return ([], obstacle) if obstacle else ([Collect(span(parent, unit.source), _variable(unit))], "")
     if isinstance(parent, (ast.Call, ast.Starred)):
         taker = ast.unparse(parent.func) if isinstance(parent, ast.Call) else "*"
         return [], f"`{taker}` cannot take an asynchronous generator: write an `async for` loop"
@@ -68,7 +67,7 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
     )
 
 
-def _kept_inside(unit: Unit, node: ast.expr) -> str:
+def _kept_inside(node: ast.expr) -> str:
     """A container that holds a stream: what comes out of it is not followed."""
     return f"the stream is kept in `{ast.unparse(node)}`: iterate over it where it is read"
 
@@ -91,7 +90,7 @@ def _comprehension(
     return ([], obstacle) if obstacle else ([*edits, *brackets], "")
 
 
-def _variable(unit: Unit, node: ast.AST) -> str:
-    """A name for the values that the scope does not use yet."""
+def _variable(unit: Unit) -> str:
+    """A name for the values that the file does not use yet."""
     used = {child.id for child in ast.walk(unit.tree) if isinstance(child, ast.Name)}
     return next(name for name in chain(("value", "item"), map("value_{}".format, count(1))) if name not in used)

@@ -48,7 +48,6 @@ class ExpressionBuilder:
         self.scope = 0
         self.env: Env = {}
         self.reachable = True
-        self.qualname: tuple[str, ...] = ()
         self.comprehension_names: frozenset[str] = frozenset()
         self.aliases: dict[str, ast.expr] = {}  # the module's `Name = Some[Type]`
         self.flow_insensitive = False  # in annotations: names mean whatever the scope binds, even later
@@ -279,7 +278,6 @@ class ExpressionBuilder:
         function = Function(
             index=len(facts.functions),
             name=name,
-            qualname=".".join((*self.qualname, name)),
             node=node,
             scope=self.opened[node],
             parent=self.context.function,
@@ -288,7 +286,6 @@ class ExpressionBuilder:
             is_async=isinstance(node, ast.AsyncFunctionDef),
         )
         facts.functions.append(function)
-        facts.scopes[function.scope].function = function.index
         return function
 
     def signature(self, function: Function, arguments: ast.arguments) -> None:
@@ -315,11 +312,10 @@ class ExpressionBuilder:
 
     def inside(self, function: Function, body: list[ast.stmt]) -> None:
         """Visit a function's body in its own scope and context."""
-        saved = (self.context, self.scope, self.env, self.reachable, self.qualname, self.comprehension_names)
+        saved = (self.context, self.scope, self.env, self.reachable, self.comprehension_names)
         enclosing = self.env
         self.context = Context(function=function.index, on_loop=function.is_async)
         self.scope = function.scope
-        self.qualname = (*self.qualname, function.name, "<locals>")
         self.reachable = True
         self.env = {name: enclosing[name] for name in self.comprehension_names if name in enclosing}
         bound = self.facts.scopes[function.scope].bound
@@ -333,7 +329,7 @@ class ExpressionBuilder:
             function.returns.append(self.expression(function.node.body))
         else:
             self.block(body)
-        self.context, self.scope, self.env, self.reachable, self.qualname, self.comprehension_names = saved
+        self.context, self.scope, self.env, self.reachable, self.comprehension_names = saved
 
     def block(self, body: list[ast.stmt]) -> None:
         raise NotImplementedError

@@ -217,7 +217,7 @@ def _pairs(values: Values, site: Site, columns: list[Iterable[Atom]]) -> Iterabl
 def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
     name = library.last_name(path)
     if path.startswith("dbos."):
-        return _dbos_class(values, path, args, site)
+        return _dbos_class(values, path)
     if path.startswith("builtins."):
         return _builtin(values, name, args, site)
     if path in library.THREAD or name in library.THREAD_METHODS:
@@ -263,7 +263,7 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
     return (UNKNOWN,) if "()" in path else (Ext(f"{path}()"),)
 
 
-def _dbos_class(values: Values, path: str, args: list[Given], site: Site) -> Iterable[Atom]:
+def _dbos_class(values: Values, path: str) -> Iterable[Atom]:
     owner = path.removeprefix("dbos.")
     if owner in values.classes:
         return (Inst(owner),)

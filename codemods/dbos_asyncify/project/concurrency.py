@@ -16,9 +16,13 @@ _DRAW = frozenset({"DBOS", "Queue", "Debouncer", "SQLAlchemyDatasource", "AsyncS
 
 @dataclass(frozen=True, slots=True)
 class Concurrency:
-    """`workflow_code`: async workflows and the plain coroutines that they call. `concurrent`: those of the latter
-    that are handed to `gather`, `create_task` and the like in workflow code, and what they call in turn.
-    `several`: functions that draw more than one step. `roles`: those of all functions that have one."""
+    """What the calls of a program say about that.
+
+    `workflow_code`: async workflows and the plain coroutines that they call. `concurrent`: the plain coroutines that
+    workflow code hands to `gather`, `create_task` and the like, the functions that make such tasks and go on beside
+    them, and what all these call in turn. `several`: those of `concurrent` that draw more than one step. `roles`:
+    the roles of all functions that have one.
+    """
 
     workflow_code: frozenset[FunctionKey]
     concurrent: frozenset[FunctionKey]

@@ -136,8 +136,8 @@ class Context(NamedTuple):
 
     `function` is the number of the function (-1: the module or a class outside functions). `on_loop` says that
     it runs in a coroutine. `trap` names what stands between the expression and its coroutine and cannot await:
-    "class body" or "generator expression"; `generator` is that generator expression. `comprehensions` counts the
-    comprehensions around it; `withs` are the nodes of the `with` items around it.
+    "class body", "lambda" or "generator expression"; `generator` is that generator expression. `comprehensions`
+    counts the comprehensions around it; `withs` are the nodes of the `with` items around it.
     """
 
     function: int = -1
@@ -163,7 +163,6 @@ class Function:
 
     index: int
     name: str
-    qualname: str
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: int
     parent: int
@@ -181,10 +180,7 @@ class Function:
 @dataclass(slots=True)
 class Class:
     index: int
-    name: str
-    node: ast.ClassDef
     bases: tuple[int, ...]
-    decorators: tuple[int, ...] = ()
     attributes: dict[str, list[int]] = field(default_factory=dict)
     annotations: dict[str, tuple[int, ast.expr]] = field(default_factory=dict)
 
@@ -208,7 +204,6 @@ class Scope:
     index: int
     kind: str  # "module", "function", "class"
     parent: int
-    function: int
     bound: set[str] = field(default_factory=set)
     global_names: set[str] = field(default_factory=set)
     nonlocal_names: set[str] = field(default_factory=set)
@@ -219,7 +214,6 @@ class Scope:
 class Facts:
     """All that one file says by itself."""
 
-    tree: ast.Module
     ops: list[Op] = field(default_factory=list)
     nodes: list[ast.AST | None] = field(default_factory=list)
     contexts: list[Context] = field(default_factory=list)

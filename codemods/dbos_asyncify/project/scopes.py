@@ -20,7 +20,7 @@ def scopes_of(tree: ast.Module) -> tuple[list[Scope], dict[ast.AST, int]]:
     while pending:
         node, parent = pending.pop()
         kind = {ast.Module: "module", ast.ClassDef: "class"}.get(type(node), "function")
-        scope = Scope(len(scopes), kind, parent, -1)
+        scope = Scope(len(scopes), kind, parent)
         scopes.append(scope)
         opened[node] = scope.index
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):

@@ -31,7 +31,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 def facts_of(tree: ast.Module) -> Facts:
     """The facts of a module's syntax tree. Raises RecursionError where it is nested too deeply."""
     scopes, opened = scopes_of(tree)
-    facts = Facts(tree, scopes=scopes, parents=parents_of(tree))
+    facts = Facts(scopes=scopes, parents=parents_of(tree))
     builder = StatementBuilder(facts, opened)
     builder.block(tree.body)
     for name, definitions in builder.env.items():
@@ -302,26 +302,25 @@ class StatementBuilder(ExpressionBuilder):
     on_AsyncFunctionDef = on_FunctionDef
 
     def on_ClassDef(self, node: ast.ClassDef) -> None:
-        decorators = self.expressions(node.decorator_list)
+        self.expressions(node.decorator_list)
         bases = self.expressions(node.bases)
         for word in node.keywords:
             self.expression(word.value)
-        cls = Class(len(self.facts.classes), node.name, node, tuple(bases), tuple(decorators))
+        cls = Class(len(self.facts.classes), tuple(bases))
         self.facts.classes.append(cls)
         self.define(node.name, node, self.number(None, ClassRef(cls.index)))
         if self.in_class_body():
             outer = self.facts.classes[self.cls]
             outer.attributes.setdefault(node.name, []).append(self.facts.numbers[node])
-        saved = (self.cls, self.scope, self.env, self.context, self.qualname, self.reachable)
+        saved = (self.cls, self.scope, self.env, self.context, self.reachable)
         self.cls, self.scope, self.env = cls.index, self.opened[node], {}
-        self.qualname = (*self.qualname, node.name)
         if self.context.on_loop:
             self.context = self.context._replace(trap=self.context.trap or "class body")
         self.block(node.body)
         for name, definitions in self.env.items():
             if name in cls.attributes:
                 cls.attributes[name] = sorted(definitions)
-        self.cls, self.scope, self.env, self.context, self.qualname, self.reachable = saved
+        self.cls, self.scope, self.env, self.context, self.reachable = saved
 
     # imports
 

@@ -39,6 +39,9 @@ class BlockingHandle(Rule):
     Safe. Where the call that gives the handle becomes asynchronous, that call and all uses of the handle are one
     fix; where the handle stays synchronous, it is waited for in a thread. The results are awaited one after the
     other, in the order of the code: waiting for several at once would number the steps by who is ready first.
+    No fix where the handle goes out of sight (to code that is not read, out of a function whose callers are not all
+    known), where it can be of both kinds or is also waited for in synchronous code, where `await` cannot stand, and
+    where the right form of the call that gives the handle is not known.
     """
 
     code = "DBA107"

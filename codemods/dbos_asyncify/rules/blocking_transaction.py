@@ -44,7 +44,8 @@ class BlockingTransaction(Rule):
     ## Fix safety
     Safe in sequential code: the same steps are recorded in the same order. No fix where the coroutine is run
     beside others of the same workflow (`gather`, `create_task`, …): in threads the transactions would fail there
-    (dbos before 3) or draw their step ids in any order (dbos 3).
+    (dbos before 3) or draw their step ids in any order (dbos 3). No fix either where the transaction's body, or
+    a function that it calls, uses the running event loop, which a thread does not have.
     """
 
     code = "DBA103"

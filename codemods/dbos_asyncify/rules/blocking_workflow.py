@@ -42,7 +42,7 @@ class BlockingWorkflow(Rule):
     ## Fix safety
     Safe: the same steps and child workflow are recorded in the same order, and `SetWorkflowID` still applies.
     Unsafe where the coroutine is run beside others of the same workflow: the child's number would be drawn in a
-    thread, in any order.
+    thread, in any order. No fix where the workflow's body, or a function that it calls, uses the running event loop.
     """
 
     code = "DBA105"

@@ -11,7 +11,7 @@ from dbos_asyncify.rules.sync_dbos_call import api_member, blocking_message, cer
 _OWNERS = frozenset({"DBOS", "DBOSClient", "Queue", "Debouncer", "DebouncerClient", "StepReservation"})
 
 # Set-up and lifecycle (moving `launch` to a thread would change which loop workflows run on), and what does no
-# input or output: SPEC of the rule, measured on dbos 3.4.0.
+# input or output (measured on dbos 3.4.0).
 _LEFT_ALONE = frozenset(
     {
         "launch", "destroy", "migrate", "reset_system_database", "listen_queues", "reserve_step", "set_authentication",
@@ -45,7 +45,8 @@ class NoAsyncForm(Rule):
 
     ## Fix safety
     Safe: in sequential code the same steps are recorded in the same order. Unsafe where the coroutine is run beside
-    others of the same workflow.
+    others of the same workflow: the call would draw its step ids in a thread, in any order. No fix where `await`
+    cannot stand, or where what the call gives is iterated over lazily (a generator).
     """
 
     code = "DBA108"

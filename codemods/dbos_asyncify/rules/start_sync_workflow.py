@@ -48,7 +48,7 @@ class StartSyncWorkflow(Rule):
     ## Fix safety
     Safe; the handle stays a synchronous one. Where the workflow is not known (a parameter, a value out of a
     dictionary, a package that is not read), a person must decide. A `functools.partial` is no registered workflow
-    and never works.
+    and never works. No fix where `await` cannot stand.
     """
 
     code = "DBA102"

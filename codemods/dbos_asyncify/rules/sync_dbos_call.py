@@ -46,8 +46,11 @@ class SyncDbosCall(Rule):
 
     ## Fix safety
     Safe: in sequential code both forms record the same steps in the same order. Where a handle or a stream comes
-    out of the call, everything that uses it is part of the same fix; if one use cannot be changed, none is.
-    Where the dbos version that the project allows lacks the parameters used, the call goes to a thread instead.
+    out of the call, everything that uses it is part of the same fix; if one use cannot be changed, or is out of the
+    tool's sight, none is. No fix where `await` cannot stand (a lambda, a class body, a lazy generator), or where a
+    thread's lock is held.
+    The call goes to a thread instead where the asynchronous form lacks a parameter that is used or takes it in another
+    way, and where the method is called under another name (`nap = DBOS.sleep`).
     Unsafe in a coroutine that a workflow runs beside others and that draws more than one step: the steps would be
     numbered in another order than before.
     """
