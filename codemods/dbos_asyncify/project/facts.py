@@ -214,6 +214,7 @@ class Scope:
 class Facts:
     """All that one file says by itself."""
 
+    tree: ast.Module
     ops: list[Op] = field(default_factory=list)
     nodes: list[ast.AST | None] = field(default_factory=list)
     contexts: list[Context] = field(default_factory=list)

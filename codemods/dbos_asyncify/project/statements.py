@@ -31,7 +31,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 def facts_of(tree: ast.Module) -> Facts:
     """The facts of a module's syntax tree. Raises RecursionError where it is nested too deeply."""
     scopes, opened = scopes_of(tree)
-    facts = Facts(scopes=scopes, parents=parents_of(tree))
+    facts = Facts(tree, scopes=scopes, parents=parents_of(tree))
     builder = StatementBuilder(facts, opened)
     builder.block(tree.body)
     for name, definitions in builder.env.items():
