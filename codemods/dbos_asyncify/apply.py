@@ -30,7 +30,7 @@ def write_all(changes: Sequence[Change]) -> None:
     for change in changes:
         try:
             write(change.path, change.before, change.after)
-        except ApplyError:
+        except BaseException:  # an interruption too must not leave half of a fix
             for written in reversed(done):
                 with suppress(ApplyError):
                     write(written.path, written.after, written.before)

@@ -287,7 +287,12 @@ class Join:
         members = frozenset(site for site in self.turning if self.find(site) == leader)
         for unit, renames in annotation_edits(self.program, members).items():
             edits.setdefault(unit.source.path, []).extend(renames)
-        safety = Safety.UNSAFE if any(draft.safety is Safety.UNSAFE for draft in group.drafts) else Safety.SAFE
+        interleaves = self.program.concurrency.interleaves
+        unsafe = any(
+            draft.safety is Safety.UNSAFE if draft.turns else interleaves(*draft.call.function_key)
+            for draft in group.drafts
+        )
+        safety = Safety.UNSAFE if unsafe else Safety.SAFE
         title = next(draft.message for draft in group.drafts if draft.turns)
         fix = Fix(title, safety, {path: tuple(dict.fromkeys(found)) for path, found in edits.items()})
         for draft in group.drafts:

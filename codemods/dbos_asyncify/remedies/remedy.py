@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from dbos_asyncify.edits import AddAwait, Edit, Import, RenameCall, ToThread
+from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.facts import Facts
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.scopes import owner_of
@@ -36,6 +37,16 @@ def in_thread(program: Program, call: CallSite) -> Remedy:
     spelling, imports = to_thread_spelling(program, call)
     remedy = _awaited(program, call, (ToThread(call.span, spelling, imports),))
     return Remedy(remedy.edits, remedy.reason, in_thread=True)
+
+
+def safety_of(program: Program, call: CallSite, *, in_thread: bool) -> Safety:
+    """Unsafe where the call runs beside others of its workflow and its steps would be numbered in another order.
+
+    A thread draws their numbers at any time; an asynchronous form only changes the order of several.
+    """
+    concurrency = program.concurrency
+    other_order = concurrency.runs_beside if in_thread else concurrency.interleaves
+    return Safety.UNSAFE if other_order(*call.function_key) else Safety.SAFE
 
 
 def awaited(program: Program, call: CallSite) -> Remedy:

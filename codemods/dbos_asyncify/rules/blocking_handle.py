@@ -6,7 +6,7 @@ import ast
 
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, WAITS, HandleMethod
-from dbos_asyncify.remedies.remedy import awaited, in_thread
+from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
 from dbos_asyncify.rules.base import Draft, Rule
 
 
@@ -69,6 +69,7 @@ class BlockingHandle(Rule):
             call,
             message,
             stay.edits,
+            safety=safety_of(program, call, in_thread=True),
             reason=reason,
             origins=origins,
             turned=turn.edits,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import Role
 from dbos_asyncify.remedies.callee import loop_use, synchronous_functions
-from dbos_asyncify.remedies.remedy import in_thread
+from dbos_asyncify.remedies.remedy import in_thread, safety_of
 from dbos_asyncify.rules.base import Draft, Rule
 
 
@@ -62,6 +61,5 @@ class BlockingWorkflow(Rule):
             )
             return Draft(cls, call, message, reason=reason, chain=(place,))
         remedy = in_thread(program, call)
-        beside = program.concurrency.runs_beside(*call.function_key)
-        safety = Safety.UNSAFE if beside else Safety.SAFE
+        safety = safety_of(program, call, in_thread=True)
         return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.remedies.remedy import in_thread
+from dbos_asyncify.remedies.remedy import in_thread, safety_of
 from dbos_asyncify.rules.base import Draft, Rule
 from dbos_asyncify.rules.sync_dbos_call import api_member, blocking_message, certain, uncertain_reason
 
@@ -69,6 +68,5 @@ class NoAsyncForm(Rule):
                 reason="collect the values in a function and hand that to asyncio.to_thread",
             )
         remedy = in_thread(program, call)
-        beside = program.concurrency.runs_beside(*call.function_key)
-        safety = Safety.UNSAFE if beside else Safety.SAFE
+        safety = safety_of(program, call, in_thread=True)
         return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)

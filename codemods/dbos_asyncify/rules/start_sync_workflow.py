@@ -6,7 +6,7 @@ import ast
 
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, Bound, Func, Partial
-from dbos_asyncify.remedies.remedy import in_thread
+from dbos_asyncify.remedies.remedy import in_thread, safety_of
 from dbos_asyncify.rules.base import Draft, Rule
 from dbos_asyncify.rules.sync_dbos_call import (
     SyncDbosCall,
@@ -46,9 +46,10 @@ class StartSyncWorkflow(Rule):
     ```
 
     ## Fix safety
-    Safe; the handle stays a synchronous one. Where the workflow is not known (a parameter, a value out of a
-    dictionary, a package that is not read), a person must decide. A `functools.partial` is no registered workflow
-    and never works. No fix where `await` cannot stand.
+    Safe; the handle stays a synchronous one. Unsafe where the coroutine is run beside others of the same workflow:
+    the child's number would be drawn in a thread, in any order. Where the workflow is not known (a parameter, a value
+    out of a dictionary, a package that is not read), a person must decide. A `functools.partial` is no registered
+    workflow and never works. No fix where `await` cannot stand.
     """
 
     code = "DBA102"
@@ -67,12 +68,14 @@ class StartSyncWorkflow(Rule):
         if kinds == {"async"}:
             if member.async_form is None:
                 remedy = in_thread(program, call)
-                return Draft(SyncDbosCall, call, message, remedy.edits, reason=remedy.reason)
+                safety = safety_of(program, call, in_thread=True)
+                return Draft(SyncDbosCall, call, message, remedy.edits, safety=safety, reason=remedy.reason)
             return asynchronous(SyncDbosCall, program, call, member, message)
         if kinds == {"sync"}:
             remedy = in_thread(program, call)
             message = f"`{member.owner}.start_workflow` of the synchronous workflow `{shown}` stops the event loop"
-            return Draft(cls, call, message, remedy.edits, reason=remedy.reason)
+            safety = safety_of(program, call, in_thread=True)
+            return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
         if kinds == {"partial"}:
             reason = f"`{shown}` is a functools.partial, which DBOS cannot start: start the workflow itself"
         elif kinds == {"sync", "async"}:

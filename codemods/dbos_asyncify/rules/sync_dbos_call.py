@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dbos_asyncify.dbos_api import FormKind, Member, OnLoop
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, UNKNOWN, Api
-from dbos_asyncify.remedies.remedy import async_form, in_thread
+from dbos_asyncify.remedies.remedy import async_form, in_thread, safety_of
 from dbos_asyncify.rules.base import Draft, Rule
 
 _EFFECT = {
@@ -84,7 +83,7 @@ def asynchronous(rule: type[Rule], program: Program, call: CallSite, member: Mem
         remedy = async_form(program, call, member.name, form.name)
     gives_handles = member.returns is not None and member.returns.cls.startswith("WorkflowHandle")
     turns = gives_handles and not remedy.in_thread and member.name != "wait_first"
-    safety = Safety.UNSAFE if program.concurrency.interleaves(*call.function_key) else Safety.SAFE
+    safety = safety_of(program, call, in_thread=remedy.in_thread)
     return Draft(rule, call, message, remedy.edits, safety=safety, reason=remedy.reason, turns=turns)
 
 
