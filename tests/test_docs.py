@@ -97,7 +97,8 @@ def test_picture_shows_findings_and_changes() -> None:
 @pytest.mark.parametrize("arguments", list(commands()), ids=" ".join)
 def test_commands_that_are_shown_exist(arguments: list[str]) -> None:
     command = cli.main.commands[arguments[0]]
-    context = click.Context(command)
+    # As the command line makes it: click keeps a command's help option as its first context had it.
+    context = click.Context(command, parent=click.Context(cli.main, **cli.main.context_settings))
     values, paths, _ = command.make_parser(context).parse_args(arguments[1:])
     for parameter in command.params:
         if isinstance(parameter.type, click.Choice) and values.get(parameter.name or ""):
