@@ -47,7 +47,10 @@ def _annotations(program: Program, unit: Unit, sites: frozenset[Site]) -> Iterat
                 yield facts.annotated[store.value]
     for function in facts.functions:
         returns = getattr(function.node, "returns", None)
-        if returns is not None and origins(values, values.returned(unit.number, function.index)) & sites:
+        if returns is None:
+            continue
+        returned = {(unit.number, function.index), *program.overridden_by(unit, function)}
+        if any(origins(values, values.returned(*key)) & sites for key in returned):
             yield returns
 
 

@@ -143,7 +143,12 @@ def _escape(program: Program, unit: Unit, node: ast.expr, value: Value) -> str:
             targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
             return next(filter(None, (_stored(program, unit, target, itself=itself) for target in targets)), "")
         case ast.Return() | ast.Lambda():
-            return _returned(program, unit, node)
+            return _given_back(program, unit, node, "returned")
+        case ast.Yield() | ast.YieldFrom():
+            return _given_back(program, unit, node, "yielded")
+        case ast.withitem():
+            if not itself:
+                return ""
         case ast.For() | ast.AsyncFor() | ast.comprehension():
             if not itself or node is not parent.iter:
                 return ""
@@ -166,8 +171,6 @@ def _escape(program: Program, unit: Unit, node: ast.expr, value: Value) -> str:
                 return ""
     if isinstance(parent, (*_GOES_ON, *_LOOKED_AT)):
         return ""
-    if isinstance(parent, (ast.Yield, ast.YieldFrom)):
-        return f"`{shown}` is yielded to code that the tool does not follow"
     return f"`{shown}` is used in a way that the tool does not follow"
 
 
@@ -217,12 +220,12 @@ def _given_to(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, 
             key = (func.module, func.index)
             if func.role is not Role.PLAIN:
                 return f", a {func.role.value}, which would store it"
-            if key in program.values.wrapped:
-                return ", which a decorator may call in another way"
-            return ", which another class overrides" if key in program.overridden else ""
+            return ", which a decorator may call in another way" if key in program.values.wrapped else ""
         case Cls(module, index):
-            methods = program.units[module].facts.classes[index].attributes
-            return "" if "__init__" in methods else ", which keeps it where the tool does not follow"
+            made = Obj(module, index, exact=True)
+            initialised = any(isinstance(a, Bound) for a in program.values.attribute(made, "__init__"))
+            followed = initialised or program.values.fields(atom)
+            return "" if followed else ", which keeps it where the tool does not follow"
         case HandleMethod():
             return ""
     return "" if atom is DATA else ", which the tool cannot follow"
@@ -261,18 +264,16 @@ def _stored(program: Program, unit: Unit, target: ast.expr, *, itself: bool) -> 
     return ""
 
 
-def _returned(program: Program, unit: Unit, node: ast.AST) -> str:
+def _given_back(program: Program, unit: Unit, node: ast.AST, how: str) -> str:
     number = unit.facts.contexts[unit.facts.numbers[node]].function if node in unit.facts.numbers else -1
     if number < 0:
         return ""
     function = unit.facts.functions[number]
     key = (unit.number, number)
     if program.role(key) is not Role.PLAIN:
-        return f"it is returned by the {program.role(key).value} `{function.name}`, so DBOS would store it"
-    if key in program.overridden:
-        return f"it is returned by `{function.name}`, which another class overrides"
+        return f"it is {how} by the {program.role(key).value} `{function.name}`, so DBOS would store it"
     if function.cls >= 0 and function.name in program.read_of_unknown:
-        return f"it is returned by `{function.name}`, and a `{function.name}` of something unknown is used too"
+        return f"it is {how} by `{function.name}`, and a `{function.name}` of something unknown is used too"
     if key in program.values.escaped or key not in program.values.called:
-        return f"it is returned by `{function.name}`, whose callers are not all known"
+        return f"it is {how} by `{function.name}`, whose callers are not all known"
     return ""

@@ -210,10 +210,12 @@ class ExpressionBuilder:
         return self.number(node, Display(tuple(items), mapping=True))
 
     def on_Yield(self, node: ast.Yield | ast.YieldFrom) -> int:
+        value = self.expression(node.value) if node.value is not None else -1
         if self.context.function >= 0:
-            self.facts.functions[self.context.function].is_generator = True
-        if node.value is not None:
-            self.expression(node.value)
+            function = self.facts.functions[self.context.function]
+            function.is_generator = True
+            if value >= 0:
+                function.yields.append((value, isinstance(node, ast.YieldFrom)))
         return self.number(node, Opaque())
 
     on_YieldFrom = on_Yield

@@ -59,9 +59,12 @@ def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[
         case Bound(func, instance):
             return _function(values, func, [Given((instance,)), *args], site)
         case Cls(module, index):
-            for method in values.class_attribute(Obj(module, index), atom, "__init__", ()):
-                call(values, method, args, site)
-            return (Obj(module, index),)
+            made = Obj(module, index, exact=True)
+            _construct(values, made, args, site)
+            return (made,)
+        case Obj():
+            methods = [method for method in values.attribute(atom, "__call__") if isinstance(method, Bound)]
+            return [found for method in methods for found in call(values, method, args, site)] or (DATA,)
         case HandleMethod(handle):
             return _awaitable(values, site, (DATA,)) if handle.is_async else (DATA,)
         case BoxMethod(box, name, mapping):
@@ -83,6 +86,55 @@ def _decorated(role: Role, atom: Atom) -> Atom:
         if top in sys.stdlib_module_names and top != "asyncio":
             return Foreign(atom.path, role)  # the standard library's functions are no coroutines
     return UNKNOWN if isinstance(atom, Ext) else atom
+
+
+def _construct(values: Values, made: Obj, args: list[Given], site: Site) -> None:
+    """Give the arguments of a constructor to `__init__`; without one, to the fields (dataclasses and the like)."""
+    own = Cls(made.module, made.index)
+    methods = [atom for atom in values.class_attribute(made, own, "__init__", ()) if isinstance(atom, Bound)]
+    for method in methods:
+        call(values, method, args, site)
+    for after in values.class_attribute(made, own, "__post_init__", ()):
+        if isinstance(after, Bound):
+            call(values, after, [], site)
+    if not methods:
+        _fill(values, made, values.fields(own), args)
+
+
+def _fill(values: Values, made: Obj, fields: list[str], args: list[Given]) -> None:
+    plain = [given for given in args if not given.star and not given.keyword]
+    for position, name in enumerate(fields):
+        key = ("attribute", made.module, made.index, name)
+        if position < len(plain):
+            values.add(key, plain[position].atoms)
+        for given in args:
+            if given.keyword == name:
+                values.add(key, given.atoms)
+            elif given.star:
+                values.add(key, values.items(given.atoms, None, iterated=False))
+
+
+def entered(values: Values, atoms: Iterable[Atom], site: Site) -> Iterable[Atom]:
+    """What `with` binds: a generator's values (`@contextmanager`), what `__enter__` or `__aenter__` give."""
+    found: list[Atom] = []
+    for atom in atoms:
+        if isinstance(atom, (Ext, Inst)):
+            found.append(atom)
+        elif isinstance(atom, Box):
+            found.extend(values.read(("box", atom.site)))
+        elif isinstance(atom, Obj):
+            methods = [*values.attribute(atom, "__enter__"), *values.attribute(atom, "__aenter__")]
+            given = [result for method in methods for result in call(values, method, [], site)]
+            found.extend(inner for result in given for inner in _settled(values, result))
+            if not given:
+                found.append(UNKNOWN)
+        else:
+            found.append(UNKNOWN)
+    return found
+
+
+def _settled(values: Values, atom: Atom) -> Iterable[Atom]:
+    return values.awaited([atom]) if isinstance(atom, Coro) else (atom,)
 
 
 def _first(args: list[Given]) -> tuple[Atom, ...]:
@@ -249,6 +301,11 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
         return args[1].atoms
     if path in ("copy.copy", "typing.assert_type"):
         return _first(args)
+    if path in ("dataclasses.replace", "copy.replace"):
+        for atom in _first(args):
+            if isinstance(atom, Obj):
+                _fill(values, atom, values.fields(Cls(atom.module, atom.index)), args[1:])
+        return _first(args)
     if path == "collections.defaultdict":
         inner = Site(site.module, -1 - site.node)
         if any(isinstance(atom, Ext) and atom.path in ("builtins.list", "builtins.set") for atom in _first(args)):
@@ -378,4 +435,4 @@ def _super(values: Values, site: Site) -> Iterable[Atom]:
         return (UNKNOWN,)
     bases = facts.classes[facts.functions[function].cls].bases
     atoms = [atom for base in bases for atom in values.node(site.module, base)]
-    return [Obj(atom.module, atom.index) if isinstance(atom, Cls) else UNKNOWN for atom in atoms]
+    return [Obj(atom.module, atom.index, exact=True) if isinstance(atom, Cls) else UNKNOWN for atom in atoms]

@@ -173,6 +173,7 @@ class Function:
     params: list[Parameter] = field(default_factory=list)
     decorators: tuple[int, ...] = ()
     returns: list[int] = field(default_factory=list)
+    yields: list[tuple[int, bool]] = field(default_factory=list)  # what it yields; True for `yield from`
     return_annotation: int = -1
     value: int = -1
 
@@ -181,6 +182,7 @@ class Function:
 class Class:
     index: int
     bases: tuple[int, ...]
+    decorators: tuple[int, ...] = ()
     attributes: dict[str, list[int]] = field(default_factory=dict)
     annotations: dict[str, tuple[int, ast.expr]] = field(default_factory=dict)
 

@@ -80,6 +80,8 @@ class Values:
     concurrent: dict[Site, set[tuple[int, int]]] = field(default_factory=dict)
     tasks: set[Site] = field(default_factory=set)  # where tasks are made that run while their maker goes on
     wrapped: set[tuple[int, int]] = field(default_factory=set)  # functions under decorators that are not known
+    wrappers: dict[tuple[int, int], set[Func]] = field(default_factory=dict)  # what decorators put around them
+    properties: dict[int, set[tuple[int, int]]] = field(default_factory=dict)  # node -> the functions that it runs
 
     def __post_init__(self) -> None:
         self.classes = self.catalogue.classes()
@@ -201,6 +203,8 @@ class Values:
                 return self.exported(target, name, ())
             case Inst(cls):
                 return self.member(cls, name, f"{DBOS}{cls}()")
+            case Obj(exact=False):
+                return [*self.class_attribute(atom, atom, name, ()), *self.overriding(atom, name)]
             case Cls() | Obj():
                 return self.class_attribute(atom, atom, name, ())
             case Handle():
@@ -225,15 +229,8 @@ class Values:
         self, receiver: Cls | Obj, cls: Cls | Obj, name: str, seen: tuple[object, ...]
     ) -> Iterable[Atom]:
         """An attribute of a class of the project or of its instances, looked for along its bases."""
-        facts = self.facts[cls.module]
-        here = facts.classes[cls.index]
-        found: list[Atom] = []
-        for node in here.attributes.get(name, ()):
-            found.extend(self.bind(receiver, atom) for atom in self.node(cls.module, node))
-        found.extend(self.read(("attribute", cls.module, cls.index, name)))
-        if name in here.annotations:
-            found.extend(self.node(cls.module, here.annotations[name][0]))
-        resolved = [bound for atom in found for bound in self.unwrap_property(atom)]
+        here = self.facts[cls.module].classes[cls.index]
+        resolved = self.own_attribute(receiver, cls, name)
         if name in here.attributes:
             return resolved
         opaque = False
@@ -246,6 +243,45 @@ class Values:
         if opaque and not resolved:
             resolved.append(UNKNOWN)
         return resolved
+
+    def own_attribute(self, receiver: Cls | Obj, cls: Cls | Obj, name: str) -> list[Atom]:
+        """An attribute that a class itself defines, or that is stored in its instances."""
+        here = self.facts[cls.module].classes[cls.index]
+        found: list[Atom] = []
+        for node in here.attributes.get(name, ()):
+            found.extend(self.bind(receiver, atom) for atom in self.node(cls.module, node))
+        found.extend(self.read(("attribute", cls.module, cls.index, name)))
+        if name in here.annotations:
+            found.extend(self.node(cls.module, here.annotations[name][0]))
+        return [bound for atom in found for bound in self.unwrap_property(atom)]
+
+    def overriding(self, receiver: Obj, name: str) -> list[Atom]:
+        """What subclasses of an object's class, or classes of the shape of a protocol, have as an attribute."""
+        found: list[Atom] = []
+        for cls in self.subclasses(receiver.module, receiver.index):
+            found.extend(self.own_attribute(Obj(cls.module, cls.index), cls, name))
+        return found
+
+    def subclasses(self, module: int, index: int) -> list[Cls]:
+        """The classes of the project that derive from one, and those that have the shape of it if it is a protocol."""
+        found: dict[Cls, None] = {}
+        pending = [(module, index)]
+        while pending:
+            for atom in self.read(("subclasses", *pending.pop())):
+                if isinstance(atom, Cls) and atom not in found and (atom.module, atom.index) != (module, index):
+                    found[atom] = None
+                    pending.append((atom.module, atom.index))
+        return list(found)
+
+    def fields(self, cls: Cls, seen: tuple[Cls, ...] = ()) -> list[str]:
+        """The annotated names of a class in the order of a dataclass' constructor, those of its bases first."""
+        here = self.facts[cls.module].classes[cls.index]
+        found: dict[str, None] = {}
+        for base in reversed(here.bases):
+            for atom in self.node(cls.module, base):
+                if isinstance(atom, Cls) and atom not in (*seen, cls):
+                    found.update(dict.fromkeys(self.fields(atom, (*seen, cls))))
+        return list({**found, **dict.fromkeys(here.annotations)})
 
     def bind(self, receiver: Cls | Obj, atom: Atom) -> Atom:
         if isinstance(atom, Func):
@@ -274,6 +310,8 @@ class Values:
             names = self.decorator_names(atom.func.module, function)
             if names & {"property", "functools.cached_property"}:
                 self.called.add((atom.func.module, atom.func.index))
+                if isinstance(self.reader, int):
+                    self.properties.setdefault(self.reader, set()).add((atom.func.module, atom.func.index))
                 return self.read(("return", atom.func.module, atom.func.index))
         return (atom,)
 
@@ -307,9 +345,6 @@ class Values:
             elif atom is not NONE:
                 found.append(UNKNOWN)
         return found
-
-    def entered(self, atoms: Iterable[Atom]) -> Iterable[Atom]:
-        return [atom if isinstance(atom, (Ext, Inst)) else UNKNOWN for atom in atoms]
 
     def api_result(self, member: Member, site: Site) -> Iterable[Atom]:
         """What a member of a dbos class gives (once awaited, where it is a coroutine)."""

@@ -186,6 +186,16 @@ class Program:
                                         found.add((atom.module, atom.index))
         return frozenset(found)
 
+    def overridden_by(self, unit: Unit, function: Function) -> Iterator[tuple[int, int]]:
+        """The methods of subclasses (of a protocol: of what has its shape) that stand for this one."""
+        if function.cls < 0:
+            return
+        for cls in self.values.subclasses(unit.number, function.cls):
+            for node in self.units[cls.module].facts.classes[cls.index].attributes.get(function.name, ()):
+                for atom in self.values.value(cls.module, node):
+                    if isinstance(atom, Func):
+                        yield (atom.module, atom.index)
+
     def _bases(self, cls: Cls) -> set[Cls]:
         """All classes of the project that a class derives from."""
         found: set[Cls] = set()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dbos_asyncify.project import facts as f
 from dbos_asyncify.project import library
 from dbos_asyncify.project.build import parameters
-from dbos_asyncify.project.calls import ROLES, Given, call
+from dbos_asyncify.project.calls import ROLES, Given, call, entered
 from dbos_asyncify.project.lookup import DBOS, Key, Values, node_key
 from dbos_asyncify.project.values import (
     DATA,
@@ -52,6 +52,7 @@ _CONTAINERS = frozenset(
     }
 )
 _MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict"})
+_KNOWN_DECORATORS = ("builtins.", DBOS, "functools.", "abc.", "typing.", "contextlib.")
 _AWAITABLES = frozenset({"Awaitable", "Coroutine", "Task", "Future"})
 
 
@@ -60,6 +61,15 @@ def _class_of(atom: Atom) -> Atom:
     if isinstance(atom, Inst):
         return Ext(DBOS + atom.cls)
     return Cls(atom.module, atom.index) if isinstance(atom, Obj) else UNKNOWN
+
+
+def method_shapes(facts: f.Facts, cls: f.Class) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """A class's own methods: whether each is a coroutine function, and its parameters."""
+    return {
+        function.name: (function.is_async, tuple(parameter.name for parameter in function.params))
+        for function in facts.functions
+        if function.cls == cls.index
+    }
 
 
 @dataclass(slots=True)
@@ -79,6 +89,8 @@ class Solver(Values):
                 self.enqueue(("item store", module, number))
             for function in facts.functions:
                 self.enqueue(("function", module, function.index))
+            for cls in facts.classes:
+                self.enqueue(("class", module, cls.index))
         self.run()
         self.settled = True
         for module, facts in self.facts.items():
@@ -102,6 +114,8 @@ class Solver(Values):
             assert isinstance(number, int)
             if kind == "function":
                 self.function(module, self.facts[module].functions[number])
+            elif kind == "class":
+                self.hierarchy(module, self.facts[module].classes[number])
             elif kind == "attribute store":
                 self.store_attribute(module, self.facts[module].attribute_stores[number])
             else:
@@ -114,9 +128,14 @@ class Solver(Values):
         """A function's parameters and results."""
         index = function.index
         if function.is_generator:
-            self.add(("return", module, index), (UNKNOWN,))
-        for node in function.returns:
-            self.add(("return", module, index), self.node(module, node))
+            made = Site(module, -1 - function.value)
+            self.add(("return", module, index), (Box(made),))
+            for node, several in function.yields:
+                atoms = self.node(module, node)
+                self.add(("box", made), self.items(atoms, None, iterated=True) if several else atoms)
+        else:
+            for node in function.returns:
+                self.add(("return", module, index), self.node(module, node))
         if function.return_annotation >= 0:
             self.add(("return", module, index), self.node(module, function.return_annotation))
         unseen = self.settled and ((module, index) not in self.called or (module, index) in self.escaped)
@@ -146,6 +165,22 @@ class Solver(Values):
                     continue
             if unseen and not declared:
                 self.add(key, (UNKNOWN,))
+
+    def hierarchy(self, module: int, cls: f.Class) -> None:
+        """Note a class with its bases; a protocol with the classes that have all of its methods."""
+        for base in cls.bases:
+            for atom in self.node(module, base):
+                if isinstance(atom, Cls):
+                    self.add(("subclasses", atom.module, atom.index), (Cls(module, cls.index),))
+                elif isinstance(atom, Ext) and library.last_name(atom.path) == "Protocol":
+                    self.add(("subclasses", module, cls.index), self.shaped_like(module, cls))
+
+    def shaped_like(self, module: int, protocol: f.Class) -> Iterable[Cls]:
+        wanted = method_shapes(self.facts[module], protocol)
+        for other, facts in self.facts.items():
+            for cls in facts.classes:
+                if wanted and cls is not protocol and wanted.items() <= method_shapes(facts, cls).items():
+                    yield Cls(other, cls.index)
 
     def store_attribute(self, module: int, store: f.AttributeStore) -> None:
         for atom in self.node(module, store.base):
@@ -177,7 +212,7 @@ class Solver(Values):
             case f.Await(value):
                 return self.awaited(self.node(module, value))
             case f.Enter(value):
-                return self.entered(self.node(module, value))
+                return entered(self, self.node(module, value), Site(module, number))
             case f.FunctionRef(index, decorators):
                 return self.decorated(module, index, decorators, Site(module, number))
             case f.ClassRef(index):
@@ -275,8 +310,10 @@ class Solver(Values):
             own = {(a.module, a.index) for a in functions if isinstance(a, Func)}
             decorated: set[Atom] = {a for a in results if (a.module, a.index) in own and a.role is not Role.PLAIN}
             self.wrapped.update(own)
+            for key in own:
+                self.wrappers.setdefault(key, set()).update(a for a in results if (a.module, a.index) not in own)
             return decorated or {a for a in results if self.changes_colour(a, own)}
-        if isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "functools.", "abc.", "typing.")):
+        if isinstance(atom, Ext) and atom.path.startswith(_KNOWN_DECORATORS):
             return set()
         unknown = {(a.module, a.index) for a in functions if isinstance(a, Func)}
         self.escaped.update(unknown)

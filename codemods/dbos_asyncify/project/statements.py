@@ -302,11 +302,11 @@ class StatementBuilder(ExpressionBuilder):
     on_AsyncFunctionDef = on_FunctionDef
 
     def on_ClassDef(self, node: ast.ClassDef) -> None:
-        self.expressions(node.decorator_list)
+        decorators = self.expressions(node.decorator_list)
         bases = self.expressions(node.bases)
         for word in node.keywords:
             self.expression(word.value)
-        cls = Class(len(self.facts.classes), tuple(bases))
+        cls = Class(len(self.facts.classes), tuple(bases), tuple(decorators))
         self.facts.classes.append(cls)
         self.define(node.name, node, self.number(None, ClassRef(cls.index)))
         if self.in_class_body():

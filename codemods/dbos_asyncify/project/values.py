@@ -111,10 +111,11 @@ class Cls:
 
 @dataclass(frozen=True, slots=True)
 class Obj:
-    """An instance of a class of the project."""
+    """An instance of a class of the project; `exact` where it is known not to be one of a subclass."""
 
     module: int
     index: int
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
