@@ -23,6 +23,7 @@ from dbos_asyncify.edits import (
     Edit,
     FromThread,
     ImportName,
+    MakeAsync,
     RenameCall,
     RenameInString,
     RenameReference,
@@ -112,11 +113,13 @@ class Comparison:
         """The result's node with the edit of a node that is no call undone; None where nothing is left to compare."""
         if isinstance(before, ast.GeneratorExp) and self.taken(anchor(before), Bracket):
             return self.retyped(after, ast.ListComp, ast.GeneratorExp)
-        edit = self.taken(before, AsyncFor, RenameReference, RenameInString, ImportName)
+        edit = self.taken(before, AsyncFor, MakeAsync, RenameReference, RenameInString, ImportName)
         if isinstance(before, ast.comprehension):
             return self.comprehension(before, after)
         if isinstance(edit, AsyncFor) and isinstance(before, ast.For):
             return self.retyped(after, ast.AsyncFor, ast.For)
+        if isinstance(edit, MakeAsync) and isinstance(before, ast.FunctionDef):
+            return self.retyped(after, ast.AsyncFunctionDef, ast.FunctionDef)
         if isinstance(edit, RenameReference):
             return self.renamed(edit, after)
         if isinstance(edit, RenameInString) and isinstance(after, ast.Constant):
@@ -240,9 +243,8 @@ def _lines(source: Source, text: str, edits: Iterable[Edit]) -> None:
     for edit in edits:
         if isinstance(edit, Bracket):
             touched.update(range(edit.closing[0], edit.closing[1] + 1))
-        last = (
-            edit.span.line if isinstance(edit, AsyncFor) else edit.span.end_line
-        )  # its span holds the loop's body too
+        header_only = isinstance(edit, (AsyncFor, MakeAsync))  # their spans hold the bodies too
+        last = edit.span.line if header_only else edit.span.end_line
         touched.update(range(edit.span.line, last + 1))
     result = tuple(io.StringIO(text, newline=""))
     position = 0

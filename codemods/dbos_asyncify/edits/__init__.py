@@ -4,6 +4,7 @@ from dbos_asyncify.edits.await_call import AddAwait
 from dbos_asyncify.edits.base import Edit, Import
 from dbos_asyncify.edits.brackets import Bracket, anchor
 from dbos_asyncify.edits.loops import AsyncComprehension, AsyncFor, Collect
+from dbos_asyncify.edits.make_async import MakeAsync
 from dbos_asyncify.edits.references import ImportName, RenameInString, RenameReference
 from dbos_asyncify.edits.rename_call import RenameCall
 from dbos_asyncify.edits.threads import FromThread, ToThread
@@ -18,6 +19,7 @@ __all__ = [
     "FromThread",
     "Import",
     "ImportName",
+    "MakeAsync",
     "RenameCall",
     "RenameInString",
     "RenameReference",

@@ -11,6 +11,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 from dbos_asyncify.edits.add_import import insertions
 from dbos_asyncify.edits.base import Edit
 from dbos_asyncify.edits.loops import AsyncFor
+from dbos_asyncify.edits.make_async import MakeAsync
 from dbos_asyncify.edits.regions import Region, regions_of
 from dbos_asyncify.source import Source
 
@@ -99,7 +100,7 @@ def _targets(
             place = positions[_anchor(node)]
         for edit in wanted.get((place.start.line, place.start.column), ()):
             ends = place.end.line + shift == edit.span.end_line and place.end.column == edit.span.end_column
-            if isinstance(node, edit.node_types) and (ends or isinstance(edit, AsyncFor)):
+            if isinstance(node, edit.node_types) and (ends or isinstance(edit, (AsyncFor, MakeAsync))):
                 found.setdefault(node, []).append(edit)
     return found
 

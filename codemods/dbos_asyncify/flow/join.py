@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
-from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread
+from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread, MakeAsync
 from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import annotation_edits
+from dbos_asyncify.flow.crossings import Crossings
+from dbos_asyncify.flow.helpers import Helpers, Local, on_loop
+from dbos_asyncify.flow.promotion import Promotion
 from dbos_asyncify.flow.uses import Use, Uses, kept_sites, origins, thread_call
-from dbos_asyncify.project.program import Program, Unit
+from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Unit
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -41,17 +45,40 @@ def _neutral(atom: Atom) -> bool:
 
 
 def findings_of(program: Program) -> list[Finding]:
-    """All findings of all rules, with their fixes; one finding a call."""
-    drafts = list(_drafts(program))
+    """All findings of all rules, with their fixes; one finding a call.
+
+    Which helpers become coroutine functions is found by trying: those whose fix fails as a whole (a handle that goes
+    out of sight, say) stay as they are in the next try.
+    """
+    local = cache(partial(_local, program))
+    helpers = Helpers(program, local)
+    promotion = Promotion(program, helpers, local)
     uses = Uses(program)
-    return Join(program, uses, _awaited_later(program, uses, drafts)).findings()
+    failed: frozenset[FunctionKey] = frozenset()
+    while True:
+        view = program.with_promoted(promotion.functions(without=failed))
+        drafts = list(_drafts(view, local, Crossings(view, helpers)))
+        join = Join(view, uses, _awaited_later(view, uses, drafts))
+        findings = join.findings()
+        if not join.not_promoted:
+            return findings
+        failed |= join.not_promoted
 
 
-def _drafts(program: Program) -> Iterator[Draft]:
+def _local(program: Program, call: CallSite) -> Draft | None:
+    """What the rules find at a call by itself."""
     rules = sorted(all_rules().values(), key=lambda rule: (rule.precedence, rule.code))
+    return next((draft for rule in rules if (draft := rule.check(program, call))), None)
+
+
+def _drafts(program: Program, local: Local, crossings: Crossings) -> Iterator[Draft]:
     for call in program.calls():
-        draft = next((draft for rule in rules if (draft := rule.check(program, call))), None)
-        if draft is not None:
+        draft = local(call) or crossings.draft(call)
+        if draft is not None and not program.silenced(call.path, call.span, draft.rule.code):
+            yield draft
+    for unit, spot in on_loop(program):
+        draft = crossings.implicit(unit, spot)
+        if draft is not None and not program.silenced(draft.call.path, draft.call.span, draft.rule.code):
             yield draft
 
 
@@ -116,6 +143,9 @@ class Join:
         self.manual = {draft.call.site: draft for draft in drafts if draft.reason}
         self.turning = {draft.call.site: draft for draft in drafts if draft.turns and not draft.reason}
         self.leader = {site: site for site in self.turning}
+        self.homes = {key: _home(program, key) for key in program.promoted}
+        self.leader.update({site: site for site in self.homes.values()})
+        self.not_promoted: frozenset[FunctionKey] = frozenset()
         self.uses = list(uses.of(self.turning))
         self.reasons: dict[Site, str] = {}
         self.held: dict[Site, str] = {}  # calls whose handles stay synchronous, where that is a question
@@ -140,7 +170,7 @@ class Join:
     def findings(self) -> list[Finding]:
         self.follow()
         groups: dict[Site, Group] = {}
-        for site in self.turning:
+        for site in self.leader:
             groups.setdefault(self.find(site), Group())
         for site, reason in self.reasons.items():
             group = groups[self.find(site)]
@@ -155,6 +185,7 @@ class Join:
                 alone.append(self.single(draft))
             else:
                 groups[group_site].drafts.append(draft)
+        self.not_promoted = frozenset(key for key, home in self.homes.items() if groups[self.find(home)].reason)
         for leader, group in groups.items():
             alone.extend(self.grouped(leader, group))
         return sorted(alone, key=lambda finding: (finding.path, finding.span, finding.code))
@@ -163,8 +194,13 @@ class Join:
         """The group that a draft belongs to."""
         if draft.call.site in self.turning:
             return self.find(draft.call.site)
-        shared = draft.origins & self.turning.keys()
-        return self.find(min(shared)) if shared else None
+        tied = (draft.origins & self.turning.keys()) | self.homes_of(draft)
+        return self.find(min(tied)) if tied else None
+
+    def homes_of(self, draft: Draft) -> frozenset[Site]:
+        """The promoted functions that a draft calls, and the one that it stands in."""
+        keys = {draft.call.function_key, *draft.promotes} & self.homes.keys()
+        return frozenset(self.homes[key] for key in keys)
 
     # what flows where
 
@@ -174,6 +210,16 @@ class Join:
             shared = draft.origins & self.turning.keys()
             if shared:
                 self.consumer(draft, shared)
+            tied = shared | self.homes_of(draft) | ({draft.call.site} & self.turning.keys())
+            if tied:
+                self.unite(tied)
+            if draft.reason and draft.call.function_key in self.homes:
+                self.forbid(tied, draft.reason)
+        for key, home in self.homes.items():
+            unit = self.program.units[key[0]]
+            function = unit.facts.functions[key[1]]
+            assert isinstance(function.node, ast.FunctionDef)
+            self.extra.setdefault(home, []).append((unit.source.path, MakeAsync(span(function.node, unit.source))))
         for use in self.uses:
             is_stream = any(isinstance(atom, Stream) for site in use.sites for atom in self.program.values.value(*site))
             if is_stream:
@@ -184,6 +230,7 @@ class Join:
                 self.waiting(use)
         for site, draft in self.turning.items():
             if draft.edits == ():
+                assert isinstance(draft.call, CallSite)
                 edit = streams.producer_edit(draft.call)
                 if edit is None:
                     self.forbid([site], "the stream is read under another name: write an `async for` loop")
@@ -193,6 +240,7 @@ class Join:
 
     def consumer(self, draft: Draft, shared: frozenset[Site]) -> None:
         """A call that waits for handles of which some turn asynchronous."""
+        assert isinstance(draft.call, CallSite)
         self.unite(shared)
         handles = [
             atom.handle for atom in draft.call.callee if isinstance(atom, HandleMethod) and not atom.handle.declared
@@ -235,7 +283,7 @@ class Join:
         number = unit.facts.numbers[parent]
         if parent not in self.found:
             context = unit.facts.contexts[number]
-            where = "inside `pytest.raises`" if context.on_loop else "in synchronous code"
+            where = "inside `pytest.raises`" if self.program.on_loop(unit, context) else "in synchronous code"
             self.forbid(use.sites, f"`{ast.unparse(node)}()` is called {where} ({_where(use)})")
 
     def unknown_receivers(self) -> None:
@@ -283,21 +331,35 @@ class Join:
             return
         edits = {path: list(found) for path, found in group.edits.items()}
         for draft in group.drafts:
-            edits.setdefault(draft.call.path, []).extend(draft.edits if draft.turns else draft.turned)
+            edits.setdefault(draft.call.path, []).extend(self.edits_of(draft))
         members = frozenset(site for site in self.turning if self.find(site) == leader)
-        for unit, renames in annotation_edits(self.program, members).items():
+        for unit, renames in annotation_edits(self.program, members).items() if members else ():
             edits.setdefault(unit.source.path, []).extend(renames)
-        interleaves = self.program.concurrency.interleaves
-        unsafe = any(
-            draft.safety is Safety.UNSAFE if draft.turns else interleaves(*draft.call.function_key)
-            for draft in group.drafts
-        )
+        unsafe = any(map(self.is_unsafe, group.drafts))
         safety = Safety.UNSAFE if unsafe else Safety.SAFE
-        title = next(draft.message for draft in group.drafts if draft.turns)
-        fix = Fix(title, safety, {path: tuple(dict.fromkeys(found)) for path, found in edits.items()})
-        for draft in group.drafts:
-            if draft.turns or draft.turned:  # what is awaited already is right once the handle is asynchronous
+        own = [draft for draft in group.drafts if draft.call.function_key not in self.homes]
+        title = next((draft.message for draft in own if draft.turns), own[0].message if own else "")
+        fix = Fix(title, safety, {path: tuple(dict.fromkeys(found)) for path, found in edits.items() if found})
+        for draft in own:
+            if draft.turns or self.edits_of(draft) or draft.promotes:
                 yield _finding(draft, fix, "")
+
+    def edits_of(self, draft: Draft) -> tuple[Edit, ...]:
+        """What a draft of a group does: `turned` where the handle that it waits for becomes asynchronous.
+
+        Nothing is left to do there for what is awaited already.
+        """
+        return draft.turned if draft.origins & self.turning.keys() else draft.edits
+
+    def is_unsafe(self, draft: Draft) -> bool:
+        if draft.origins & self.turning.keys():
+            return self.program.concurrency.interleaves(*draft.call.function_key)
+        return draft.safety is Safety.UNSAFE
+
+
+def _home(program: Program, key: FunctionKey) -> Site:
+    """What a promoted function goes by among the sites: its definition."""
+    return Site(key[0], program.units[key[0]].facts.functions[key[1]].value)
 
 
 def _finding(draft: Draft, fix: Fix | None, reason: str) -> Finding:

@@ -46,7 +46,7 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
     if isinstance(parent, ast.AsyncFor) and parent.iter is node:
         return [], ""
     if isinstance(parent, ast.For) and parent.iter is node:
-        if not context.on_loop or context.trap:
+        if not program.on_loop(unit, context) or context.trap:
             return [], "it is iterated in synchronous code"
         return [AsyncFor(span(parent, unit.source))], ""
     if isinstance(parent, ast.comprehension) and parent.iter is node:
@@ -55,7 +55,7 @@ def consumer_edits(program: Program, use: Use) -> tuple[list[Edit], str]:
         names = [a.path.removeprefix("builtins.") for a in program.value(unit, parent.func) if isinstance(a, Ext)]
         if len(names) == 1 and names[0] in _COLLECTORS and isinstance(parent.func, ast.Name):
             _, obstacle = awaitable_in(program, unit, context._replace(comprehensions=context.comprehensions + 1))
-            if not context.on_loop:
+            if not program.on_loop(unit, context):
                 obstacle = "it is collected in synchronous code"
             return ([], obstacle) if obstacle else ([Collect(span(parent, unit.source), _variable(unit))], "")
     if isinstance(parent, (ast.Call, ast.Starred)):
@@ -79,7 +79,7 @@ def _comprehension(
     assert isinstance(whole, ast.expr)
     edits: list[Edit] = [] if generator.is_async else [AsyncComprehension(span(node, unit.source))]
     outer = unit.facts.contexts[unit.facts.numbers[whole]]
-    if not outer.on_loop:
+    if not program.on_loop(unit, outer):
         return [], "it is iterated in synchronous code"
     if isinstance(whole, ast.GeneratorExp):
         consumer = consumer_of(program, unit, whole)

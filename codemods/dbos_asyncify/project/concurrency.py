@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dbos_asyncify.project import facts as f
+from dbos_asyncify.project.callees import called_functions
 from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.values import Api, Bound, Func, HandleMethod, Role
 
@@ -18,16 +19,17 @@ _DRAW = frozenset({"DBOS", "Queue", "Debouncer", "SQLAlchemyDatasource", "AsyncS
 class Concurrency:
     """What the calls of a program say about that.
 
-    `workflow_code`: async workflows and the plain coroutines that they call. `concurrent`: the plain coroutines that
+    `workflow_code`: async workflows and the plain functions that they call. `concurrent`: the plain coroutines that
     workflow code hands to `gather`, `create_task` and the like, the functions that make such tasks and go on beside
-    them, and what all these call in turn. `several`: those of `concurrent` that draw more than one step. `roles`:
-    the roles of all functions that have one.
+    them, and what all these call in turn. `several`: those of `concurrent` that draw more than one step, and what they
+    call. `roles`: the roles of all functions that have one. `draws`: how many steps a function draws.
     """
 
     workflow_code: frozenset[FunctionKey]
     concurrent: frozenset[FunctionKey]
     several: frozenset[FunctionKey]
     roles: Mapping[FunctionKey, Role]
+    draws: Draws
 
     def runs_beside(self, module: int, function: int) -> bool:
         """Whether this function runs beside others of its workflow."""
@@ -57,13 +59,13 @@ class Concurrency:
             if caller in workflow_code:
                 gathered.add(caller)  # it goes on while its tasks run
         concurrent = _closure(gathered, calls)
-        draws = _Draws(values)
-        several = {key for key in concurrent if draws.by(key) > 1}
-        return cls(frozenset(workflow_code), frozenset(concurrent), frozenset(several), roles)
+        draws = Draws(values)
+        several = _closure({key for key in concurrent if draws.by(key) > 1}, calls)
+        return cls(frozenset(workflow_code), frozenset(concurrent), frozenset(several), roles, draws)
 
 
 def _calls(values: Values) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, set[FunctionKey]]]:
-    """The role of each function, and which plain coroutines each function calls."""
+    """The role of each function, and which plain functions each function calls."""
     roles: dict[FunctionKey, Role] = {}
     calls: dict[FunctionKey, set[FunctionKey]] = {}
     for module, facts in values.facts.items():
@@ -74,11 +76,9 @@ def _calls(values: Values) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, s
                         roles[atom.module, atom.index] = atom.role
             if isinstance(op, f.Call):
                 caller = (module, facts.contexts[number].function)
-                for atom in values.value(module, op.func):
-                    func = atom.func if isinstance(atom, Bound) else atom
-                    if isinstance(func, Func) and func.role is Role.PLAIN:
-                        if values.facts[func.module].functions[func.index].is_async:
-                            calls.setdefault(caller, set()).add((func.module, func.index))
+                for func in called_functions(values, values.value(module, op.func)):
+                    if func.role is Role.PLAIN:
+                        calls.setdefault(caller, set()).add((func.module, func.index))
     return roles, calls
 
 
@@ -93,7 +93,7 @@ def _closure(start: Iterable[FunctionKey], calls: dict[FunctionKey, set[Function
     return found
 
 
-class _Draws:
+class Draws:
     """How many steps functions draw: 0, 1 or 2 for more. What stands in a loop counts as more."""
 
     def __init__(self, values: Values) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from dbos_asyncify.project.values import Atom, BoxMethod, Ext
+
 # The awaitable that they are given comes back: directly, or as a task that stands for it.
 PASS_AWAITABLE = frozenset({"create_task", "ensure_future", "shield", "wait_for", "run_coroutine_threadsafe"})
 
@@ -78,7 +82,12 @@ HARMLESS = frozenset(
 LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
 
 # They call what they are given, at once, where they are called.
-CALLS_AT_ONCE = frozenset({"sorted", "min", "max", "map", "filter", "sort", "reduce"})
+CALLS_AT_ONCE = frozenset(
+    {*(f"builtins.{name}" for name in ("sorted", "min", "max", "map", "filter")), "functools.reduce"}
+)
+
+# What they are given is called by the event loop itself, later.
+CALLED_BY_LOOP = frozenset({"call_soon", "call_later", "call_at", "call_soon_threadsafe", "add_done_callback"})
 
 # Methods that put an argument into the container.
 ADDS = {"append": 0, "add": 0, "appendleft": 0, "insert": 1, "setdefault": 1}
@@ -90,6 +99,14 @@ KEEPS = frozenset(
      "issuperset", "__len__", "__contains__"}
 )  # fmt: skip
 CONTAINER_METHODS = frozenset(ADDS) | EXTENDS | TAKES | COPIES | KEEPS | {"items", "popitem"}
+
+
+def calls_at_once(callee: Iterable[Atom]) -> bool:
+    """Whether what is called calls the functions that it is given, at once."""
+    return any(
+        (isinstance(atom, Ext) and atom.path in CALLS_AT_ONCE) or (isinstance(atom, BoxMethod) and atom.name == "sort")
+        for atom in callee
+    )
 
 
 def last_name(path: str) -> str:

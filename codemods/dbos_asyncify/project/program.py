@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from dbos_asyncify.dbos_api import Catalogue
 from dbos_asyncify.findings import Place
 from dbos_asyncify.project import library
+from dbos_asyncify.project.callees import Implicit, implicit_calls
 from dbos_asyncify.project.concurrency import Concurrency
 from dbos_asyncify.project.facts import Context, Facts, Function, Imported
 from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.solve import Solver
 from dbos_asyncify.project.statements import facts_of
-from dbos_asyncify.project.values import UNKNOWN, Atom, Cls, Ext, Func, Obj, Role, Site, Value
+from dbos_asyncify.project.values import UNKNOWN, Atom, Bound, Cls, Ext, Func, Obj, Role, Site, Value
 from dbos_asyncify.source import Source, Span, span
+
+FunctionKey = tuple[int, int]
 
 
 @dataclass(slots=True, eq=False)
@@ -32,14 +36,13 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class CallSite:
-    """A call that runs on the event loop."""
+class Spot:
+    """An expression that runs on the event loop, or would if its function became a coroutine function."""
 
     unit: Unit
-    node: ast.Call
+    node: ast.expr
     number: int
     context: Context
-    callee: Value
 
     @property
     def site(self) -> Site:
@@ -59,15 +62,36 @@ class CallSite:
         return self.unit.source.path
 
 
+@dataclass(frozen=True, slots=True)
+class CallSite(Spot):
+    """A call, and what it can call."""
+
+    node: ast.Call
+    callee: Value
+
+
+def _nothing_silenced(path: Path, place: Span, code: str) -> bool:
+    return False
+
+
 @dataclass
 class Program:
-    """All files that take part, joined."""
+    """All files that take part, joined.
+
+    `promoted` are the plain functions that become coroutine functions: what stands in them counts as on the loop.
+    `silenced` tells whether a comment keeps a rule's findings at a place as they are. `unread` are the texts of files
+    that could not be parsed, `writable` those that may be changed (None: all).
+    """
 
     units: Mapping[int, Unit]
     values: Values
     catalogue: Catalogue
     target_python: tuple[int, int] | None = None
     too_deep: tuple[Path, ...] = ()  # files whose nesting the analysis cannot take
+    promoted: frozenset[FunctionKey] = frozenset()
+    silenced: Callable[[Path, Span, str], bool] = _nothing_silenced
+    unread: tuple[str, ...] = ()
+    writable: frozenset[Path] | None = None
 
     @classmethod
     def build(
@@ -106,22 +130,80 @@ class Program:
         """The dbos version that the fixes are for."""
         return ".".join(map(str, self.catalogue.version))
 
+    def with_promoted(self, functions: Iterable[FunctionKey]) -> Program:
+        """The same program, where these functions are coroutine functions."""
+        changed = copy(self)  # with all that is computed already
+        changed.promoted = frozenset(functions)
+        return changed
+
+    def on_loop(self, unit: Unit, context: Context) -> bool:
+        """Whether something runs in a coroutine."""
+        return context.on_loop or (unit.number, context.function) in self.promoted
+
     def calls(self) -> Iterator[CallSite]:
         """Every call that runs in a coroutine, in the order of the files and of their text.
 
         Left out: what stands inside `with pytest.raises(...)`, where failing is the point.
         """
         for unit in self.units.values():
-            found = []
+            for call in self._call_sites[unit.number]:
+                if call.context.on_loop:
+                    yield call
+                elif call.function_key in self.promoted:
+                    yield _as_if_on_loop(call)
+
+    def calls_in(self, function: FunctionKey) -> Iterator[CallSite]:
+        """The calls in a function's body, as if they ran on the loop."""
+        return map(_as_if_on_loop, self._calls_by_function.get(function, ()))
+
+    @cached_property
+    def _call_sites(self) -> Mapping[int, list[CallSite]]:
+        """All calls of each file, in the order of the text, without those that are expected to raise."""
+        found: dict[int, list[CallSite]] = {}
+        for unit in self.units.values():
+            calls = found.setdefault(unit.number, [])
             for node, number in unit.facts.numbers.items():
                 if not isinstance(node, ast.Call):
                     continue
                 context = unit.facts.contexts[number]
                 if not context.on_loop and self._lambda_on_loop(unit, context):
                     context = context._replace(on_loop=True, trap="lambda")
-                if context.on_loop and not self._expects_error(unit, context):
-                    found.append(CallSite(unit, node, number, context, self.value(unit, node.func)))
-            yield from sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
+                if not self.expects_error(unit, context):
+                    calls.append(CallSite(unit, node, number, context, self.callee(unit, node)))
+            calls.sort(key=lambda call: (call.node.lineno, call.node.col_offset))
+        return found
+
+    @cached_property
+    def _calls_by_function(self) -> Mapping[FunctionKey, list[CallSite]]:
+        found: dict[FunctionKey, list[CallSite]] = {}
+        for calls in self._call_sites.values():
+            for call in calls:
+                if not call.context.on_loop:
+                    found.setdefault(call.function_key, []).append(call)
+        return found
+
+    @cached_property
+    def implicit_calls(self) -> Mapping[FunctionKey, list[tuple[Unit, Implicit]]]:
+        """What runs in each function without a call being written."""
+        found: dict[FunctionKey, list[tuple[Unit, Implicit]]] = {}
+        for unit in self.units.values():
+            for implicit in implicit_calls(self.values, unit.number):
+                if not self.expects_error(unit, implicit.context):
+                    found.setdefault((unit.number, implicit.context.function), []).append((unit, implicit))
+        return found
+
+    def callee(self, unit: Unit, call: ast.Call) -> Value:
+        """What a call can call; a method without a body does not count beside those that stand for it."""
+        found = self.value(unit, call.func)
+        concrete = frozenset(atom for atom in found if not self._is_abstract(atom))
+        return concrete if any(isinstance(atom, (Func, Bound)) for atom in concrete) else found
+
+    def _is_abstract(self, atom: Atom) -> bool:
+        func = atom.func if isinstance(atom, Bound) else atom
+        if not isinstance(func, Func) or func.role is not Role.PLAIN:
+            return False
+        function = self.function(func)
+        return function.cls >= 0 and without_body(function.node)
 
     def _lambda_on_loop(self, unit: Unit, context: Context) -> bool:
         """Whether a context is a lambda that is called where it stands, on the loop: the `key` of a `sorted`."""
@@ -135,11 +217,9 @@ class Program:
             return False
         if parent.func is function.node:
             return True
-        names = {library.last_name(a.path) for a in self.value(unit, parent.func) if isinstance(a, Ext)}
-        method = parent.func.attr if isinstance(parent.func, ast.Attribute) else ""
-        return bool(names & library.CALLS_AT_ONCE) or method == "sort"
+        return library.calls_at_once(self.value(unit, parent.func))
 
-    def _expects_error(self, unit: Unit, context: Context) -> bool:
+    def expects_error(self, unit: Unit, context: Context) -> bool:
         """Whether an expression stands in `with pytest.raises(...)` or `self.assertRaises(...)`."""
         for number in context.withs:
             node = unit.facts.nodes[number]
@@ -171,22 +251,17 @@ class Program:
         )
 
     @cached_property
-    def overridden(self) -> frozenset[tuple[int, int]]:
+    def overridden(self) -> frozenset[FunctionKey]:
         """The methods that a subclass overrides, and those that override one."""
-        found: set[tuple[int, int]] = set()
+        found: set[FunctionKey] = set()
         for unit in self.units.values():
-            for cls in unit.facts.classes:
-                for base in self._bases(Cls(unit.number, cls.index)):
-                    above = self.units[base.module].facts.classes[base.index]
-                    for name in cls.attributes.keys() & above.attributes.keys():
-                        for module, owner in ((unit.number, cls), (base.module, above)):
-                            for node in owner.attributes[name]:
-                                for atom in self.values.value(module, node):
-                                    if isinstance(atom, Func):
-                                        found.add((atom.module, atom.index))
+            for function in unit.facts.functions:
+                standing_for = list(self.overridden_by(unit, function))
+                if standing_for:
+                    found.update(standing_for, [(unit.number, function.index)])
         return frozenset(found)
 
-    def overridden_by(self, unit: Unit, function: Function) -> Iterator[tuple[int, int]]:
+    def overridden_by(self, unit: Unit, function: Function) -> Iterator[FunctionKey]:
         """The methods of subclasses (of a protocol: of what has its shape) that stand for this one."""
         if function.cls < 0:
             return
@@ -196,7 +271,7 @@ class Program:
                     if isinstance(atom, Func):
                         yield (atom.module, atom.index)
 
-    def _bases(self, cls: Cls) -> set[Cls]:
+    def bases(self, cls: Cls) -> set[Cls]:
         """All classes of the project that a class derives from."""
         found: set[Cls] = set()
         pending = [cls]
@@ -228,7 +303,7 @@ class Program:
         cls = Cls(owner.module, owner.index)
         return any(
             isinstance(atom, Func)
-            for here in (cls, *self._bases(cls))
+            for here in (cls, *self.bases(cls))
             for node in self.units[here.module].facts.classes[here.index].attributes.get(name, ())
             for atom in self.values.value(here.module, node)
         )
@@ -241,3 +316,19 @@ class Program:
     def concurrency(self) -> Concurrency:
         """Which coroutines of a workflow run beside each other."""
         return Concurrency.of(self.values)
+
+
+def _as_if_on_loop(call: CallSite) -> CallSite:
+    return replace(call, context=call.context._replace(on_loop=True))
+
+
+def without_body(node: ast.AST) -> bool:
+    """Whether a function is only there to be overridden: nothing in it but a docstring, `...` or NotImplementedError."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    return all(
+        isinstance(statement, ast.Pass)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        or (isinstance(statement, ast.Raise) and "NotImplemented" in ast.unparse(statement))
+        for statement in node.body
+    )

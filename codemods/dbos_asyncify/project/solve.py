@@ -100,6 +100,7 @@ class Solver(Values):
                 if isinstance(op, (f.Typed, f.FunctionRef)):
                     self.enqueue(node_key(module, number))
         self.run()
+        self.reader = ("nobody",)  # what is looked up from now on is not told of changes
 
     def run(self) -> None:
         while self.queue:

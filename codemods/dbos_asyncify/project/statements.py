@@ -314,7 +314,7 @@ class StatementBuilder(ExpressionBuilder):
             outer.attributes.setdefault(node.name, []).append(self.facts.numbers[node])
         saved = (self.cls, self.scope, self.env, self.context, self.reachable)
         self.cls, self.scope, self.env = cls.index, self.opened[node], {}
-        if self.context.on_loop:
+        if self.context.function >= 0:
             self.context = self.context._replace(trap=self.context.trap or "class body")
         self.block(node.body)
         for name, definitions in self.env.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from dbos_asyncify.findings import Place
+from dbos_asyncify.project.callees import called_functions
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, Atom, Bound, Ext, Foreign, Func, Partial, Role
 from dbos_asyncify.remedies.placement import placement
@@ -21,6 +22,7 @@ _NEEDS_LOOP = frozenset(
         "all_tasks",
     )
 )
+_SETS_CONTEXT = frozenset({"contextvars.ContextVar().set", "contextvars.ContextVar().reset"})
 
 
 def targets(program: Program, call: CallSite) -> Iterator[Atom]:
@@ -51,20 +53,26 @@ def synchronous_functions(program: Program, call: CallSite, role: Role) -> tuple
 
 def loop_use(program: Program, functions: Iterable[Func | Foreign]) -> Place | None:
     """Where one of these functions, or a plain one that it calls, uses the running event loop."""
+    return _use(program, functions, _NEEDS_LOOP)
+
+
+def context_use(program: Program, functions: Iterable[Func | Foreign]) -> Place | None:
+    """Where one of these functions, or a plain one that it calls, sets a context variable."""
+    return _use(program, functions, _SETS_CONTEXT)
+
+
+def _use(program: Program, functions: Iterable[Func | Foreign], paths: Set[str]) -> Place | None:
     pending = [func for func in functions if isinstance(func, Func)]
     seen = set(pending)
     while pending:
         func = pending.pop()
-        unit = program.units[func.module]
-        for node, number in unit.facts.numbers.items():
-            if not isinstance(node, ast.Call) or unit.facts.contexts[number].function != func.index:
-                continue
-            for atom in program.value(unit, node.func):
-                if isinstance(atom, Ext) and atom.path in _NEEDS_LOOP:
+        for call in program.calls_in((func.module, func.index)):
+            for atom in call.callee:
+                if isinstance(atom, Ext) and atom.path in paths:
                     name = program.function(func).name
-                    return program.place(unit, node, f"`{name}` calls `{ast.unparse(node.func)}`")
-                called = atom.func if isinstance(atom, Bound) else atom
-                if isinstance(called, Func) and called not in seen and not program.function(called).is_async:
+                    return program.place(call.unit, call.node, f"`{name}` calls `{ast.unparse(call.node.func)}`")
+            for called in called_functions(program.values, call.callee):
+                if called not in seen and not program.function(called).is_async:
                     seen.add(called)
                     pending.append(called)
     return None

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from dbos_asyncify.edits import Edit
 from dbos_asyncify.findings import Place, Safety
-from dbos_asyncify.project.program import CallSite, Program
+from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot
 from dbos_asyncify.project.values import Site
 
 
@@ -24,11 +24,11 @@ class Draft:
     `reason` says why a person must decide; there are no `edits` then. `turns` says that the edits make the handles
     or the stream that the call gives asynchronous. `origins` are the calls that gave the handle which this call
     uses; `turned` are the edits where those become asynchronous (or `turned_reason` says why there are none),
-    `edits` those where they stay as they are.
+    `edits` those where they stay as they are. `promotes` are the functions that the edits take for coroutine functions.
     """
 
     rule: type[Rule]
-    call: CallSite
+    call: Spot
     message: str
     edits: tuple[Edit, ...] = ()
     safety: Safety = Safety.SAFE
@@ -38,6 +38,7 @@ class Draft:
     origins: frozenset[Site] = frozenset()
     turned: tuple[Edit, ...] = ()
     turned_reason: str = ""
+    promotes: frozenset[FunctionKey] = frozenset()
 
 
 class Rule:
@@ -46,6 +47,7 @@ class Rule:
     code: ClassVar[str]
     name: ClassVar[str]
     precedence: ClassVar[int] = 1  # among rules that know the same call the lowest speaks
+    blocks: ClassVar[bool] = True  # what it finds in a plain function is a reason not to call that on the loop
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__module__.rpartition(".")[2].replace("_", "-")
@@ -54,7 +56,7 @@ class Rule:
     @classmethod
     def check(cls, program: Program, call: CallSite) -> Draft | None:
         """What is wrong with this call, or None."""
-        raise NotImplementedError
+        return None
 
     @classmethod
     def documentation(cls) -> str:

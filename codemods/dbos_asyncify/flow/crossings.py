@@ -1,0 +1,142 @@
+"""Where coroutines run blocking helpers: what to say there, and the fix: an `await`, a thread, or a person."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from dbos_asyncify.findings import Safety
+from dbos_asyncify.flow.helpers import RAISES, STOPS, Helpers, atom_name, blocks_by_itself
+from dbos_asyncify.flow.uses import thread_call
+from dbos_asyncify.project.callees import Implicit, called_functions
+from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
+from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial
+from dbos_asyncify.remedies.callee import context_use, loop_use
+from dbos_asyncify.remedies.placement import placement
+from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
+from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
+from dbos_asyncify.rules.base import Draft
+from dbos_asyncify.rules.blocking_helper import BlockingHelper
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """The places where code on the loop runs a blocking helper; `program` says which helpers are promoted."""
+
+    program: Program
+    helpers: Helpers
+
+    def draft(self, call: CallSite) -> Draft | None:
+        """The finding at a call of a blocking helper."""
+        program = self.program
+        keys = self.helpers.blocking(call.callee)
+        if not keys:
+            return None
+        place = placement(program, call)
+        if place.awaited and any(key in program.values.wrapped for key in keys):
+            return None  # a decorator may have made a coroutine function of it: the `await` says so
+        parent = call.unit.facts.parents[call.node]
+        if self._is_generator(keys) and isinstance(parent, ast.Call) and thread_call(program, call.unit, parent):
+            return None  # it runs where it is iterated: in that thread
+        message, chain = self.helpers.told(call, keys[0], "calls")
+        base = Draft(BlockingHelper, call, message, chain=chain)
+        draft = self._promoted(base, call) or self._in_thread(base, call, keys)
+        if place.awaited:
+            return self._awaited(draft, call, concurrently=place.concurrently)
+        return draft
+
+    def _promoted(self, base: Draft, call: CallSite) -> Draft | None:
+        """The call, awaited: all that it can call becomes a coroutine function."""
+        functions = sync_functions(call.callee)
+        keys = frozenset((func.module, func.index) for func in functions or ())
+        if not keys or not keys <= self.program.promoted:
+            return None
+        remedy = awaited(self.program, call)
+        safety = safety_of(self.program, call, in_thread=False)
+        return replace(base, edits=remedy.edits, reason=remedy.reason, safety=safety, promotes=keys)
+
+    def _in_thread(self, base: Draft, call: CallSite, keys: list[FunctionKey]) -> Draft:
+        """The call in a thread, where that helps."""
+        program = self.program
+        functions = [func for func in called_functions(program.values, call.callee)]
+        certain = all(isinstance(atom, (Func, Bound, Cls, Obj, Partial)) or atom is NONE for atom in call.callee)
+        if UNKNOWN in call.callee or not certain:
+            return replace(base, reason="what is called here can also be something that the tool cannot follow")
+        if any(program.function(func).is_async for func in functions):
+            return replace(
+                base, reason="what is called here can also be a coroutine function: call each in its own way"
+            )
+        if self._is_generator(keys):
+            return replace(base, reason=self._generator_reason(keys))
+        place = loop_use(program, functions)
+        if place is not None:
+            reason = "it uses the running event loop, which a thread does not have: make it a coroutine function"
+            return replace(base, reason=reason, chain=(*base.chain, place))
+        place = context_use(program, functions)
+        if place is not None:
+            reason = "it sets a context variable, which a thread would not hand back: make it a coroutine function"
+            return replace(base, reason=reason, chain=(*base.chain, place))
+        if program.concurrency.runs_beside(*call.function_key) and any(map(program.concurrency.draws.by, keys)):
+            reason = (
+                "this coroutine runs beside others of its workflow; in a thread the order of its steps would be "
+                "left to chance: make the helper a coroutine function, or each sequence a child workflow"
+            )
+            return replace(base, reason=reason)
+        remedy = in_thread(program, call)
+        return replace(base, edits=remedy.edits, reason=remedy.reason)
+
+    def _awaited(self, draft: Draft, call: CallSite, *, concurrently: bool) -> Draft:
+        """A call that somebody awaits: the helper may give something to await, or nothing that could be."""
+        given = self.program.value(call.unit, call.node)
+        if any(isinstance(atom, Coro) or atom is UNKNOWN for atom in given) or not given:
+            reason = "the helper itself is synchronous, and gives something to await: make it a coroutine function"
+            return replace(draft, edits=(), reason=reason, promotes=frozenset())
+        return AwaitedSyncCall.instead_of(self.program, draft, concurrently=concurrently)
+
+    def _is_generator(self, keys: Iterable[FunctionKey]) -> bool:
+        return any(self._function(key).is_generator for key in keys)
+
+    def _generator_reason(self, keys: Iterable[FunctionKey]) -> str:
+        for module, index in keys:
+            function = self.program.units[module].facts.functions[index]
+            names = self.program.values.decorator_names(module, function)
+            if "contextlib.contextmanager" in names:
+                return "a context manager cannot be entered in a thread: make it an @asynccontextmanager"
+        return "a generator runs where it is iterated: make it an asynchronous one, or collect it in a thread"
+
+    def _function(self, key: FunctionKey):  # type: ignore[no-untyped-def]
+        return self.program.units[key[0]].facts.functions[key[1]]
+
+    def implicit(self, unit: Unit, spot: Implicit) -> Draft | None:
+        """The finding where a blocking helper, or a step, runs on the loop without being called by name."""
+        place = Spot(unit, spot.node, unit.facts.numbers[spot.node], spot.context)
+        keys = self.helpers.implicit(spot)
+        if keys:
+            message, chain = self.helpers.told(place, keys[0], f"runs, through {spot.how.rstrip(',')},")
+        else:
+            atom = next((atom for atom in spot.functions if blocks_by_itself(self.program, atom)), None)
+            if atom is None:
+                return None
+            message, chain = (
+                f"`{atom_name(self.program, atom)}` is called by {spot.how} on the event loop and {_effect(self.program, atom)}",
+                (),
+            )
+        reason = f"{spot.how.rstrip(',')} cannot await: call it by name, in a loop or before, and await that"
+        return Draft(BlockingHelper, place, message, reason=reason, chain=chain, safety=Safety.SAFE)
+
+
+def _effect(program: Program, atom: Atom) -> str:
+    return STOPS if isinstance(atom, (Func, Bound)) else RAISES
+
+
+def sync_functions(callee: Iterable[Atom]) -> list[Func] | None:
+    """The functions that a call means by their own names; None where it can mean anything else."""
+    found = []
+    for atom in callee:
+        func = atom.func if isinstance(atom, Bound) else atom
+        if isinstance(func, Func):
+            found.append(func)
+        elif func is not NONE:
+            return None
+    return found

@@ -1,0 +1,142 @@
+"""Which functions of the project a call runs, and which run without a call being written."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from dbos_asyncify.project import library
+from dbos_asyncify.project.facts import Context
+from dbos_asyncify.project.lookup import Values, node_key
+from dbos_asyncify.project.values import Api, Atom, Bound, BoxMethod, Cls, Ext, Func, Obj, Partial
+
+_CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
+_BINARY = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod",
+    ast.Pow: "pow", ast.MatMult: "matmul", ast.LShift: "lshift", ast.RShift: "rshift", ast.BitAnd: "and",
+    ast.BitOr: "or", ast.BitXor: "xor",
+}  # fmt: skip
+_COMPARISONS = {
+    ast.Eq: "__eq__", ast.NotEq: "__ne__", ast.Lt: "__lt__", ast.LtE: "__le__", ast.Gt: "__gt__", ast.GtE: "__ge__",
+}  # fmt: skip
+_BUILTINS = {
+    "builtins.len": ("__len__",),
+    "builtins.str": ("__str__",),
+    "builtins.bool": ("__bool__", "__len__"),
+    "builtins.iter": ("__iter__",),
+    "builtins.next": ("__next__",),
+    "builtins.hash": ("__hash__",),
+    "builtins.repr": ("__repr__",),
+    "builtins.print": ("__str__",),
+    **{
+        f"builtins.{name}": ("__iter__", "__next__") for name in ("list", "tuple", "set", "sum", "sorted", "min", "max")
+    },
+}
+
+
+def called_functions(values: Values, atoms: Iterable[Atom]) -> Iterator[Func]:
+    """The functions that calling any of `atoms` runs: through partials, constructors, `__call__`, and the functions
+    that decorators put around them."""
+    for atom in atoms:
+        if isinstance(atom, Partial):
+            yield from called_functions(values, values.partial_of(atom.site))
+            continue
+        inner: Iterable[Atom] = (atom,)
+        if isinstance(atom, Cls):
+            made = Obj(atom.module, atom.index, exact=True)
+            inner = [found for name in _CONSTRUCTORS for found in values.attribute(made, name)]
+        elif isinstance(atom, Obj):
+            inner = values.attribute(atom, "__call__")
+        for found in inner:
+            func = found.func if isinstance(found, Bound) else found
+            if isinstance(func, Func):
+                yield func
+                yield from values.wrappers.get((func.module, func.index), ())
+
+
+class Implicit(NamedTuple):
+    """Functions that run where `node` is evaluated, although the code does not call them; `how` says what does."""
+
+    node: ast.expr
+    context: Context
+    functions: tuple[Atom, ...]
+    how: str
+
+
+def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
+    """Properties, operators, `with`, loops, and functions that `map`, `sorted` or the event loop are given to call."""
+    facts = values.facts[module]
+    for node, number in facts.numbers.items():
+        if not isinstance(node, ast.expr):
+            continue
+        context = facts.contexts[number]
+        for key in sorted(values.properties.get(node_key(module, number), ())):
+            yield Implicit(node, context, (Func(*key),), "a property")
+        for owner, names, how in _special_methods(facts.parents, node):
+            methods = _methods(values, values.value(module, facts.numbers.get(owner, -1)), names)
+            if methods:
+                yield Implicit(node, context, methods, how)
+        if isinstance(node, ast.Call):
+            callee = values.value(module, facts.numbers[node.func])
+            arguments = [*node.args, *(word.value for word in node.keywords)]
+            given = tuple(
+                atom
+                for argument in arguments
+                for atom in values.value(module, facts.numbers.get(argument, -1))
+                if isinstance(atom, (Func, Bound, Partial, Api))
+            )
+            if given and library.calls_at_once(callee):
+                yield Implicit(node, context, given, f"`{ast.unparse(node.func)}()`")
+            known = {library.last_name(a.path) for a in callee if isinstance(a, Ext)}
+            if isinstance(node.func, ast.Attribute) and not any(
+                isinstance(a, (Func, Bound, BoxMethod)) for a in callee
+            ):
+                known.add(node.func.attr)
+            if given and known & library.CALLED_BY_LOOP:
+                yield Implicit(node, context, given, f"the event loop, for `{ast.unparse(node.func)}()`,")
+
+
+def _methods(values: Values, owner: Iterable[Atom], names: Iterable[str]) -> tuple[Atom, ...]:
+    objects = [atom for atom in owner if isinstance(atom, Obj)]
+    return tuple(
+        method
+        for atom in objects
+        for name in names
+        for method in values.attribute(atom, name)
+        if isinstance(method, Bound)
+    )
+
+
+def _special_methods(
+    parents: dict[ast.AST, ast.AST], node: ast.expr
+) -> Iterator[tuple[ast.expr, tuple[str, ...], str]]:
+    """The object, the names of its methods and the way in which evaluating `node`, or its place, calls them."""
+    parent = parents.get(node)
+    if isinstance(parent, ast.withitem) and node is parent.context_expr:
+        if isinstance(parents.get(parent), ast.With):
+            yield node, ("__enter__", "__exit__"), "`with`"
+    elif (isinstance(parent, ast.For) and node is parent.iter) or (
+        isinstance(parent, ast.comprehension) and node is parent.iter and not parent.is_async
+    ):
+        yield node, ("__iter__", "__next__"), "a loop"
+    elif isinstance(parent, ast.FormattedValue) and node is parent.value:
+        yield node, ("__format__", "__str__"), "an f-string"
+    elif isinstance(parent, (ast.If, ast.While, ast.Assert, ast.IfExp)) and node is parent.test:
+        yield node, ("__bool__", "__len__"), "a condition"
+    match node:
+        case ast.Subscript(value=owner, ctx=ctx):
+            name = {ast.Load: "__getitem__", ast.Store: "__setitem__"}.get(type(ctx), "__delitem__")
+            yield owner, (name,), "a subscript"
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            for operator, right in zip(ops, comparators, strict=True):
+                if isinstance(operator, (ast.In, ast.NotIn)):
+                    yield right, ("__contains__",), "`in`"
+                elif type(operator) in _COMPARISONS:
+                    yield left, (_COMPARISONS[type(operator)],), "a comparison"
+                left = right
+        case ast.BinOp(left=left, op=operator, right=right):
+            yield left, (f"__{_BINARY[type(operator)]}__",), "an operator"
+            yield right, (f"__r{_BINARY[type(operator)]}__",), "an operator"
+        case ast.Call(func=ast.Name(id=name), args=[first, *_]) if f"builtins.{name}" in _BUILTINS:
+            yield first, _BUILTINS[f"builtins.{name}"], f"`{name}()`"
