@@ -5,53 +5,69 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from dbos_asyncify.edits import Edit, ImportName, RenameInString, RenameReference
 from dbos_asyncify.flow.uses import origins
-from dbos_asyncify.project.facts import Imported
+from dbos_asyncify.project.facts import Imported, Typed
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.scopes import owner_of
-from dbos_asyncify.project.values import Ext, Site
+from dbos_asyncify.project.values import Cls, Ext, Site
 from dbos_asyncify.source import Span, span
 
 OLD, NEW = "WorkflowHandle", "WorkflowHandleAsync"
 
 
-def annotation_edits(program: Program, sites: frozenset[Site]) -> dict[Unit, list[Edit]]:
-    """The edits of every annotation of something that holds what these calls give."""
-    found: dict[int, list[Edit]] = {}
-    for unit in program.units.values():
-        for annotation in _annotations(program, unit, sites):
-            found.setdefault(unit.number, []).extend(_renamed(program, unit, annotation))
-    return {program.units[number]: _distinct(edits) for number, edits in found.items()}
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """An annotation, and the calls that gave the handles which it describes."""
+
+    unit: Unit
+    node: ast.expr
+    sites: frozenset[Site]
 
 
-def _distinct(edits: Iterable[Edit]) -> list[Edit]:
-    return list(dict.fromkeys(edits))
+def all_annotations(program: Program) -> list[Annotation]:
+    """Every annotation of something that holds handles: variables, parameters, fields, results, casts."""
+    return [found for unit in program.units.values() for found in _annotations(program, unit) if found.sites]
 
 
-def _annotations(program: Program, unit: Unit, sites: frozenset[Site]) -> Iterator[ast.expr]:
+def annotation_edits(program: Program, found: Iterable[Annotation], sites: frozenset[Site]) -> dict[Unit, list[Edit]]:
+    """The edits of the annotations of what these calls give, and only they."""
+    edits: dict[int, list[Edit]] = {}
+    for annotation in found:
+        if annotation.sites <= sites:
+            edits.setdefault(annotation.unit.number, []).extend(_renamed(program, annotation.unit, annotation.node))
+    return {program.units[number]: list(dict.fromkeys(renames)) for number, renames in edits.items()}
+
+
+def _annotations(program: Program, unit: Unit) -> Iterator[Annotation]:
     values, facts = program.values, unit.facts
-    for scope, name, annotation in facts.variable_annotations:
-        cell = facts.cells.get((scope, name), ())
-        held = origins(values, [atom for number in cell for atom in values.value(unit.number, number)])
-        if held and held <= sites:
-            yield annotation
+    for scope, name, node in facts.variable_annotations:
+        held = [atom for number in facts.cells.get((scope, name), ()) for atom in values.value(unit.number, number)]
+        if not scope:
+            held.extend(values.set_from_outside(unit.number, name))
+        yield Annotation(unit, node, origins(values, held))
     for index, cls in enumerate(facts.classes):
-        for name, (_, annotation) in cls.annotations.items():
-            if origins(values, values.attribute_value(unit.number, index, name)) & sites:
-                yield annotation
+        owners = [Cls(unit.number, index), *values.subclasses(unit.number, index)]
+        for name, (_, node) in cls.annotations.items():
+            held = [atom for owner in owners for atom in values.attribute_value(owner.module, owner.index, name)]
+            yield Annotation(unit, node, origins(values, held))
+    for number, op in enumerate(facts.ops):
+        call = facts.nodes[number]
+        if isinstance(op, Typed) and isinstance(call, ast.Call):  # typing.cast
+            yield Annotation(unit, call.args[0], origins(values, values.value(unit.number, number)))
     for store in facts.attribute_stores:
         if store.value in facts.annotated:
-            if origins(values, values.value(unit.number, store.target)) & sites:
-                yield facts.annotated[store.value]
+            yield Annotation(
+                unit, facts.annotated[store.value], origins(values, values.value(unit.number, store.target))
+            )
     for function in facts.functions:
         returns = getattr(function.node, "returns", None)
-        if returns is None:
-            continue
-        returned = {(unit.number, function.index), *program.overridden_by(unit, function)}
-        if any(origins(values, values.returned(*key)) & sites for key in returned):
-            yield returns
+        if returns is not None:
+            keys = {(unit.number, function.index), *program.overridden_by(unit, function)}
+            held = [atom for key in keys for atom in values.returned(*key)]
+            yield Annotation(unit, returns, origins(values, held))
 
 
 def _renamed(program: Program, unit: Unit, annotation: ast.expr) -> Iterator[Edit]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dbos_asyncify.findings import Safety
 from dbos_asyncify.flow.helpers import RAISES, STOPS, Helpers, atom_name, blocks_by_itself
-from dbos_asyncify.flow.uses import thread_call
 from dbos_asyncify.project.callees import Implicit, called_functions
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial
@@ -30,15 +28,12 @@ class Crossings:
     def draft(self, call: CallSite) -> Draft | None:
         """The finding at a call of a blocking helper."""
         program = self.program
-        keys = self.helpers.blocking(call.callee)
+        keys = self.helpers.called(call)
         if not keys:
             return None
         place = placement(program, call)
         if place.awaited and any(key in program.values.wrapped for key in keys):
             return None  # a decorator may have made a coroutine function of it: the `await` says so
-        parent = call.unit.facts.parents[call.node]
-        if self._is_generator(keys) and isinstance(parent, ast.Call) and thread_call(program, call.unit, parent):
-            return None  # it runs where it is iterated: in that thread
         message, chain = self.helpers.told(call, keys[0], "calls")
         base = Draft(BlockingHelper, call, message, chain=chain)
         draft = self._promoted(base, call) or self._in_thread(base, call, keys)
@@ -59,7 +54,7 @@ class Crossings:
     def _in_thread(self, base: Draft, call: CallSite, keys: list[FunctionKey]) -> Draft:
         """The call in a thread, where that helps."""
         program = self.program
-        functions = [func for func in called_functions(program.values, call.callee)]
+        functions = list(called_functions(program.values, call.callee))
         certain = all(isinstance(atom, (Func, Bound, Cls, Obj, Partial)) or atom is NONE for atom in call.callee)
         if UNKNOWN in call.callee or not certain:
             return replace(base, reason="what is called here can also be something that the tool cannot follow")
@@ -67,8 +62,6 @@ class Crossings:
             return replace(
                 base, reason="what is called here can also be a coroutine function: call each in its own way"
             )
-        if self._is_generator(keys):
-            return replace(base, reason=self._generator_reason(keys))
         place = loop_use(program, functions)
         if place is not None:
             reason = "it uses the running event loop, which a thread does not have: make it a coroutine function"
@@ -94,40 +87,26 @@ class Crossings:
             return replace(draft, edits=(), reason=reason, promotes=frozenset())
         return AwaitedSyncCall.instead_of(self.program, draft, concurrently=concurrently)
 
-    def _is_generator(self, keys: Iterable[FunctionKey]) -> bool:
-        return any(self._function(key).is_generator for key in keys)
-
-    def _generator_reason(self, keys: Iterable[FunctionKey]) -> str:
-        for module, index in keys:
-            function = self.program.units[module].facts.functions[index]
-            names = self.program.values.decorator_names(module, function)
-            if "contextlib.contextmanager" in names:
-                return "a context manager cannot be entered in a thread: make it an @asynccontextmanager"
-        return "a generator runs where it is iterated: make it an asynchronous one, or collect it in a thread"
-
-    def _function(self, key: FunctionKey):  # type: ignore[no-untyped-def]
-        return self.program.units[key[0]].facts.functions[key[1]]
-
     def implicit(self, unit: Unit, spot: Implicit) -> Draft | None:
         """The finding where a blocking helper, or a step, runs on the loop without being called by name."""
         place = Spot(unit, spot.node, unit.facts.numbers[spot.node], spot.context)
         keys = self.helpers.implicit(spot)
+        reason = f"{spot.how.rstrip(',')} cannot await: call it by name, in a loop or before, and await that"
         if keys:
             message, chain = self.helpers.told(place, keys[0], f"runs, through {spot.how.rstrip(',')},")
+            function = self.helpers.function(keys[0])
+            if function.is_generator:
+                reason = "a generator runs where it is iterated: make it an asynchronous one, or collect it in a thread"
+                if "contextlib.contextmanager" in self.program.values.decorator_names(keys[0][0], function):
+                    reason = "a context manager cannot be entered in a thread: make it an @asynccontextmanager"
         else:
             atom = next((atom for atom in spot.functions if blocks_by_itself(self.program, atom)), None)
             if atom is None:
                 return None
-            message, chain = (
-                f"`{atom_name(self.program, atom)}` is called by {spot.how} on the event loop and {_effect(self.program, atom)}",
-                (),
-            )
-        reason = f"{spot.how.rstrip(',')} cannot await: call it by name, in a loop or before, and await that"
+            effect = STOPS if isinstance(atom, (Func, Bound)) else RAISES
+            message = f"`{atom_name(self.program, atom)}`, called by {spot.how} on the event loop, {effect}"
+            chain = ()
         return Draft(BlockingHelper, place, message, reason=reason, chain=chain, safety=Safety.SAFE)
-
-
-def _effect(program: Program, atom: Atom) -> str:
-    return STOPS if isinstance(atom, (Func, Bound)) else RAISES
 
 
 def sync_functions(callee: Iterable[Atom]) -> list[Func] | None:

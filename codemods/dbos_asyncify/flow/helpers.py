@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dbos_asyncify.findings import Place
 from dbos_asyncify.project.callees import Implicit, called_functions
+from dbos_asyncify.project.facts import Function
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import Api, Atom, Bound, Func, Role
 from dbos_asyncify.rules.base import Draft
@@ -48,18 +49,24 @@ class Helpers:
         self.links: dict[FunctionKey, Link] = {}
         self._spread(*self._reach())
 
-    def blocking(self, atoms: Iterable[Atom]) -> list[FunctionKey]:
-        """The blocking functions among those that calling `atoms` runs."""
-        found = (self._plain(func) for func in called_functions(self.program.values, atoms))
-        return list(dict.fromkeys(key for key in found if key in self.links))
-
-    def _plain(self, func: Func) -> FunctionKey | None:
-        function = self.program.function(func)
-        return None if func.role is not Role.PLAIN or function.is_async else (func.module, func.index)
+    def called(self, call: CallSite) -> list[FunctionKey]:
+        """The blocking functions that a call runs."""
+        return [key for key in self._run_by(call) if key in self.links]
 
     def implicit(self, spot: Implicit) -> list[FunctionKey]:
         """The blocking functions that run at a place without being called there."""
-        return self.blocking(spot.functions)
+        return [key for key in self._run_by(spot) if key in self.links]
+
+    def _run_by(self, spot: CallSite | Implicit) -> list[FunctionKey]:
+        """The plain functions that run at a place. To call a generator function does not run it yet."""
+        calls = isinstance(spot, CallSite)
+        atoms = spot.callee if isinstance(spot, CallSite) else spot.functions
+        found: dict[FunctionKey, None] = {}
+        for func in called_functions(self.program.values, atoms):
+            function = self.program.function(func)
+            if func.role is Role.PLAIN and not function.is_async and not (calls and function.is_generator):
+                found[func.module, func.index] = None
+        return list(found)
 
     # how it is found
 
@@ -69,15 +76,11 @@ class Helpers:
         for call in program.calls_in(key):
             if program.silenced(call.path, call.span, BlockingHelper.code):
                 continue
-            for func in called_functions(program.values, call.callee):
-                plain = self._plain(func)
-                if plain is not None:
-                    yield call.node, ast.unparse(call.node.func), plain
+            for called in self._run_by(call):
+                yield call.node, ast.unparse(call.node.func), called
         for _, implicit in program.implicit_calls.get(key, ()):
-            for func in called_functions(program.values, implicit.functions):
-                plain = self._plain(func)
-                if plain is not None:
-                    yield implicit.node, program.function(func).name, plain
+            for called in self._run_by(implicit):
+                yield implicit.node, self.name(called), called
 
     def _own(self, key: FunctionKey) -> Link | None:
         """What blocks in a function's body by itself."""
@@ -98,9 +101,9 @@ class Helpers:
         program = self.program
         pending: deque[FunctionKey] = deque()
         for call in program.calls():
-            pending.extend(filter(None, map(self._plain, called_functions(program.values, call.callee))))
-        for implicit in on_loop(program):
-            pending.extend(filter(None, map(self._plain, called_functions(program.values, implicit[1].functions))))
+            pending.extend(self._run_by(call))
+        for _, implicit in on_loop(program):
+            pending.extend(self._run_by(implicit))
         own: list[FunctionKey] = []
         callers: dict[FunctionKey, list[tuple[FunctionKey, Link]]] = {}
         seen = set(pending)
@@ -158,6 +161,9 @@ class Helpers:
             parent = unit.facts.parents[function.node]
             return parent.name if isinstance(parent, ast.ClassDef) else function.name
         return function.name
+
+    def function(self, key: FunctionKey) -> Function:
+        return self.program.units[key[0]].facts.functions[key[1]]
 
     def defined(self, key: FunctionKey) -> str:
         unit = self.program.units[key[0]]

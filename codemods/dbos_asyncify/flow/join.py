@@ -11,7 +11,7 @@ from pathlib import Path
 from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread, MakeAsync
 from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
-from dbos_asyncify.flow.annotations import annotation_edits
+from dbos_asyncify.flow.annotations import all_annotations, annotation_edits
 from dbos_asyncify.flow.crossings import Crossings
 from dbos_asyncify.flow.helpers import Helpers, Local, on_loop
 from dbos_asyncify.flow.promotion import Promotion
@@ -147,6 +147,7 @@ class Join:
         self.leader.update({site: site for site in self.homes.values()})
         self.not_promoted: frozenset[FunctionKey] = frozenset()
         self.uses = list(uses.of(self.turning))
+        self.annotations = all_annotations(program) if self.turning else []
         self.reasons: dict[Site, str] = {}
         self.held: dict[Site, str] = {}  # calls whose handles stay synchronous, where that is a question
         self.extra: dict[Site, list[tuple[Path, Edit]]] = {}
@@ -159,9 +160,9 @@ class Join:
         return site
 
     def unite(self, sites: Iterable[Site]) -> None:
-        first, *rest = sorted(sites)
-        for site in rest:
-            self.leader[self.find(site)] = self.find(first)
+        ordered = sorted(sites)
+        for site in ordered[1:]:
+            self.leader[self.find(site)] = self.find(ordered[0])
 
     def forbid(self, sites: Iterable[Site], reason: str) -> None:
         for site in sites:
@@ -220,6 +221,8 @@ class Join:
             function = unit.facts.functions[key[1]]
             assert isinstance(function.node, ast.FunctionDef)
             self.extra.setdefault(home, []).append((unit.source.path, MakeAsync(span(function.node, unit.source))))
+        for annotation in self.annotations:  # what shares an annotation has to agree
+            self.unite(annotation.sites & self.turning.keys())
         for use in self.uses:
             is_stream = any(isinstance(atom, Stream) for site in use.sites for atom in self.program.values.value(*site))
             if is_stream:
@@ -333,7 +336,7 @@ class Join:
         for draft in group.drafts:
             edits.setdefault(draft.call.path, []).extend(self.edits_of(draft))
         members = frozenset(site for site in self.turning if self.find(site) == leader)
-        for unit, renames in annotation_edits(self.program, members).items() if members else ():
+        for unit, renames in annotation_edits(self.program, self.annotations, members).items():
             edits.setdefault(unit.source.path, []).extend(renames)
         unsafe = any(map(self.is_unsafe, group.drafts))
         safety = Safety.UNSAFE if unsafe else Safety.SAFE
@@ -352,8 +355,8 @@ class Join:
         return draft.turned if draft.origins & self.turning.keys() else draft.edits
 
     def is_unsafe(self, draft: Draft) -> bool:
-        if draft.origins & self.turning.keys():
-            return self.program.concurrency.interleaves(*draft.call.function_key)
+        if draft.origins & self.turning.keys():  # an asynchronous handle draws its number when the result is there
+            return self.program.concurrency.runs_beside(*draft.call.function_key)
         return draft.safety is Safety.UNSAFE
 
 

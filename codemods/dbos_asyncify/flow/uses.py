@@ -25,6 +25,7 @@ from dbos_asyncify.project.values import (
     HandleMethod,
     Module,
     Obj,
+    Partial,
     Result,
     Role,
     Site,
@@ -103,11 +104,10 @@ class Uses:
 def kept_sites(program: Program) -> frozenset[Site]:
     """The calls whose handles outlive their function: in attributes, module variables, parameters, results."""
     values = program.values
-    kept: set[Atom] = set()
+    kept: set[Atom] = values.in_attributes()
     for unit in program.units.values():
         facts, number = unit.facts, unit.number
-        nodes = [store.value for store in facts.attribute_stores]
-        nodes.extend(node for definitions in facts.final.values() for node in definitions)
+        nodes = [node for definitions in facts.final.values() for node in definitions]
         nodes.extend(node for function in facts.functions for node in function.returns)
         for node in nodes:
             kept |= values.value(number, node)
@@ -213,13 +213,19 @@ def _given_to(program: Program, unit: Unit, call: ast.Call, argument: ast.expr, 
             return "" if name in ("wait_first", "wait_first_async", "asyncio_wait") else ", which would store it"
         case BoxMethod():
             return ""
+        case Partial(site):
+            inner = program.values.partial_of(site)
+            return next(filter(None, (_given_to(program, unit, call, argument, found) for found in inner)), "")
         case Ext(path):
             return "" if _outside_is_fine(program, unit, call, argument, path) else ", which is not part of the project"
         case Func() | Bound():
             func = atom.func if isinstance(atom, Bound) else atom
             key = (func.module, func.index)
+            function = program.function(func)
             if func.role is not Role.PLAIN:
                 return f", a {func.role.value}, which would store it"
+            if program.is_abstract(atom) and not any(program.overridden_by(program.units[func.module], function)):
+                return ", which no class of the project implements"
             return ", which a decorator may call in another way" if key in program.values.wrapped else ""
         case Cls(module, index):
             made = Obj(module, index, exact=True)
@@ -238,7 +244,7 @@ def _outside_is_fine(program: Program, unit: Unit, call: ast.Call, argument: ast
             mapped = program.value(unit, call.args[0])
             return all(isinstance(atom, (Func, Bound)) or atom in (NONE, DATA) for atom in mapped)
         return name in library.HARMLESS or name in library.FOLLOWED
-    if path == "asyncio.to_thread":
+    if path in ("asyncio.to_thread", "functools.partial"):
         own = call.args and argument is call.args[0]
         function = program.value(unit, call.args[0]) if call.args else ()
         return bool(own) or all(isinstance(atom, (Func, Bound)) for atom in function)

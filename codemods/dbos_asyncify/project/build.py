@@ -34,6 +34,7 @@ from dbos_asyncify.project.facts import (
 from dbos_asyncify.project.scopes import owner_of
 from dbos_asyncify.project.tree import children
 
+_TYPING = ("typing", "typing_extensions")
 Env = dict[str, frozenset[int]]
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -146,7 +147,23 @@ class ExpressionBuilder:
         for word in node.keywords:
             value = self.expression(word.value)
             args.append(Arg(value, "" if word.arg else "**", word.arg or ""))
+        if len(node.args) == 2 and self.is_cast(node.func):
+            return self.number(node, Typed(args[1].node, self.annotation(node.args[0])))
         return self.number(node, Call(func, tuple(args)))
+
+    def is_cast(self, func: ast.expr) -> bool:
+        """Whether a callee is `typing.cast`, as the file's own imports tell."""
+        name = func.value.id if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) else ""
+        name = func.id if isinstance(func, ast.Name) else name
+        for scope in (0, self.scope):
+            for definition in self.facts.cells.get((scope, name), ()):
+                alias = self.facts.nodes[definition]
+                statement = self.facts.parents.get(alias) if isinstance(alias, ast.alias) else None
+                if isinstance(statement, ast.ImportFrom) and isinstance(func, ast.Name):
+                    return statement.module in _TYPING and alias.name == "cast"  # type: ignore[union-attr]
+                if isinstance(statement, ast.Import) and isinstance(func, ast.Attribute):
+                    return alias.name in _TYPING and func.attr == "cast"  # type: ignore[union-attr]
+        return False
 
     def on_Await(self, node: ast.Await) -> int:
         return self.number(node, Await(self.expression(node.value)))
@@ -177,7 +194,7 @@ class ExpressionBuilder:
         if isinstance(node.slice, ast.Slice):
             return self.number(node, Join((base,)))
         index = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        known = index if type(index) is int and index >= 0 else None
+        known = index if isinstance(index, str) or (type(index) is int and index >= 0) else None
         return self.number(node, Item(base, known, iterated=False))
 
     def display(self, node: ast.List | ast.Tuple | ast.Set, *, indexed: bool) -> int:

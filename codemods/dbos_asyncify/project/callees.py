@@ -9,9 +9,10 @@ from typing import NamedTuple
 from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Context
 from dbos_asyncify.project.lookup import Values, node_key
-from dbos_asyncify.project.values import Api, Atom, Bound, BoxMethod, Cls, Ext, Func, Obj, Partial
+from dbos_asyncify.project.values import Api, Atom, Bound, Box, BoxMethod, Cls, Ext, Func, Obj, Partial
 
 _CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
+_RUNS_GENERATORS = {"__next__", "__enter__"}
 _BINARY = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod",
     ast.Pow: "pow", ast.MatMult: "matmul", ast.LShift: "lshift", ast.RShift: "rshift", ast.BitAnd: "and",
@@ -56,7 +57,10 @@ def called_functions(values: Values, atoms: Iterable[Atom]) -> Iterator[Func]:
 
 
 class Implicit(NamedTuple):
-    """Functions that run where `node` is evaluated, although the code does not call them; `how` says what does."""
+    """Functions that run where `node` is evaluated, although the code does not call them; `how` says what does.
+
+    Among them are the generator functions whose generators are iterated over or entered there.
+    """
 
     node: ast.expr
     context: Context
@@ -76,7 +80,7 @@ def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
         for owner, names, how in _special_methods(facts.parents, node):
             methods = _methods(values, values.value(module, facts.numbers.get(owner, -1)), names)
             if methods:
-                yield Implicit(node, context, methods, how)
+                yield Implicit(owner if isinstance(node, ast.Call) else node, context, methods, how)
         if isinstance(node, ast.Call):
             callee = values.value(module, facts.numbers[node.func])
             arguments = [*node.args, *(word.value for word in node.keywords)]
@@ -98,14 +102,14 @@ def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
 
 
 def _methods(values: Values, owner: Iterable[Atom], names: Iterable[str]) -> tuple[Atom, ...]:
-    objects = [atom for atom in owner if isinstance(atom, Obj)]
-    return tuple(
-        method
-        for atom in objects
-        for name in names
-        for method in values.attribute(atom, name)
-        if isinstance(method, Bound)
-    )
+    found: list[Atom] = []
+    for atom in owner:
+        if isinstance(atom, Obj):
+            methods = [method for name in names for method in values.attribute(atom, name)]
+            found.extend(method for method in methods if isinstance(method, Bound))
+        elif isinstance(atom, Box) and atom.site in values.generators and _RUNS_GENERATORS & set(names):
+            found.append(values.generators[atom.site])
+    return tuple(found)
 
 
 def _special_methods(
@@ -120,6 +124,8 @@ def _special_methods(
         isinstance(parent, ast.comprehension) and node is parent.iter and not parent.is_async
     ):
         yield node, ("__iter__", "__next__"), "a loop"
+    elif isinstance(parent, (ast.Starred, ast.YieldFrom)):
+        yield node, ("__iter__", "__next__"), "unpacking"
     elif isinstance(parent, ast.FormattedValue) and node is parent.value:
         yield node, ("__format__", "__str__"), "an f-string"
     elif isinstance(parent, (ast.If, ast.While, ast.Assert, ast.IfExp)) and node is parent.test:

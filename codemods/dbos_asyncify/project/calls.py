@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from dbos_asyncify.project import library
-from dbos_asyncify.project.lookup import Values
+from dbos_asyncify.project.lookup import Given, Values
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -36,14 +36,6 @@ from dbos_asyncify.project.values import (
 ROLES = {"workflow": Role.WORKFLOW, "step": Role.STEP, "transaction": Role.TRANSACTION}
 
 
-class Given(NamedTuple):
-    """One argument: what it can be, "" or "*" or "**", and its keyword."""
-
-    atoms: tuple[Atom, ...]
-    star: str = ""
-    keyword: str = ""
-
-
 def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[Atom]:
     """What calling `atom` with `args` at `site` gives."""
     match atom:
@@ -70,6 +62,8 @@ def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[
         case BoxMethod(box, name, mapping):
             return _container_method(values, box, name, args, site, mapping=mapping)
         case Partial(inner):
+            values.read(("partial arguments", inner))  # to be told when they grow
+            args = [*values.partials.get(inner, ()), *args]
             return [found for target in values.read(("partial", inner)) for found in call(values, target, args, site)]
     if atom is UNKNOWN:
         _escape(values, args)
@@ -296,9 +290,9 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
         return _awaitable(values, site, (UNKNOWN,))
     if path == "functools.partial":
         values.add(("partial", site), _first(args))
+        values.partials[site] = tuple(args[1:])
+        values.add(("partial arguments", site), [atom for given in args[1:] for atom in given.atoms])
         return (Partial(site),)
-    if path in ("typing.cast", "typing_extensions.cast") and len(args) > 1:
-        return args[1].atoms
     if path in ("copy.copy", "typing.assert_type"):
         return _first(args)
     if path in ("dataclasses.replace", "copy.replace"):
@@ -389,7 +383,8 @@ def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterab
         default = args[1].atoms if len(args) > 1 else ()
         return [*values.items(_first(args), None, iterated=True), *default]
     if name in ("min", "max"):
-        return values.items(_first(args), None, iterated=True) if len(args) == 1 else [a for g in args for a in g.atoms]
+        plain = [given for given in args if not given.keyword]
+        return values.items(_first(plain), None, iterated=True) if len(plain) == 1 else [a for g in plain for a in g.atoms]
     if name == "enumerate":
         return _pairs(values, site, [(DATA,), values.items(_first(args), None, iterated=True)])
     if name == "zip":
@@ -416,9 +411,22 @@ def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterab
         return (Box(site, mapping=True),)
     if name == "super":
         return _super(values, site)
+    if name == "setattr" and len(args) > 2:
+        _set_by_name(values, args, site)
+        return (NONE,)
     if name in ("getattr", "open", "eval", "exec", "__import__", "vars", "globals", "locals"):
         return (UNKNOWN,)
     return (DATA,)
+
+
+def _set_by_name(values: Values, args: list[Given], site: Site) -> None:
+    """`setattr(obj, name, value)`: into the attribute that the string names, or any that is stored in."""
+    node = values.facts[site.module].nodes[site.node] if site.node >= 0 else None
+    constant = node.args[1] if isinstance(node, ast.Call) and len(node.args) > 1 else None
+    name = constant.value if isinstance(constant, ast.Constant) else ""
+    for atom in args[0].atoms:
+        if isinstance(atom, (Obj, Cls)):
+            values.add(("attribute", atom.module, atom.index, name), args[2].atoms)
 
 
 def _second(values: Values, pairs: Box) -> list[Atom]:
@@ -435,4 +443,13 @@ def _super(values: Values, site: Site) -> Iterable[Atom]:
         return (UNKNOWN,)
     bases = facts.classes[facts.functions[function].cls].bases
     atoms = [atom for base in bases for atom in values.node(site.module, base)]
-    return [Obj(atom.module, atom.index, exact=True) if isinstance(atom, Cls) else UNKNOWN for atom in atoms]
+    return [_parent(values, atom) for atom in atoms]
+
+
+def _parent(values: Values, base: Atom) -> Atom:
+    """What `super()` is, if a class derives from `base`."""
+    if isinstance(base, Cls):
+        return Obj(base.module, base.index, exact=True)
+    if isinstance(base, Ext) and base.path.removeprefix("dbos.") in values.classes:
+        return Inst(base.path.removeprefix("dbos."))
+    return UNKNOWN

@@ -55,7 +55,7 @@ class Item(NamedTuple):
     """
 
     base: int
-    position: int | None
+    position: int | str | None
     iterated: bool = True
 
 

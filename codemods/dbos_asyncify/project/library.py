@@ -56,8 +56,9 @@ CONSUMES_ALL = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "s
 
 FOLLOWED = SAME_ELEMENTS | {"enumerate", "zip", "min", "max", "next", "dict", "filter", "map"}
 FOLLOWED_PATHS = frozenset(
-    {"collections.deque", "collections.defaultdict", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast"}
-)
+    {"collections.deque", "collections.defaultdict", "itertools.chain", "itertools.islice", "copy.copy", "typing.cast",
+     "dataclasses.replace", "copy.replace"}
+)  # fmt: skip
 
 # They look at a value without keeping it or calling it.
 HARMLESS = frozenset(

@@ -6,7 +6,7 @@ import builtins
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from dbos_asyncify.dbos_api import Catalogue, Member
 from dbos_asyncify.project import facts as f
@@ -61,6 +61,14 @@ def outside(path: str, name: str) -> Atom:
     return Ext(f"{path}.{name}")
 
 
+class Given(NamedTuple):
+    """One argument: what it can be, "" or "*" or "**", and its keyword."""
+
+    atoms: tuple[Atom, ...]
+    star: str = ""
+    keyword: str = ""
+
+
 @dataclass(slots=True)
 class Values:
     """The values of everything in a project, kept by key, and who read what."""
@@ -75,6 +83,7 @@ class Values:
     queued: set[Key] = field(default_factory=set)
     reader: Key = 0
     settled: bool = False  # the second phase: what nobody in the project calls may get anything
+    unresolved: set[int] = field(default_factory=set)
     called: set[tuple[int, int]] = field(default_factory=set)
     escaped: set[tuple[int, int]] = field(default_factory=set)
     concurrent: dict[Site, set[tuple[int, int]]] = field(default_factory=dict)
@@ -82,6 +91,8 @@ class Values:
     wrapped: set[tuple[int, int]] = field(default_factory=set)  # functions under decorators that are not known
     wrappers: dict[tuple[int, int], set[Func]] = field(default_factory=dict)  # what decorators put around them
     properties: dict[int, set[tuple[int, int]]] = field(default_factory=dict)  # node -> the functions that it runs
+    partials: dict[Site, tuple[Given, ...]] = field(default_factory=dict)  # the arguments that they hold
+    generators: dict[Site, Func] = field(default_factory=dict)  # what a generator is made by
 
     def __post_init__(self) -> None:
         self.classes = self.catalogue.classes()
@@ -142,6 +153,16 @@ class Values:
         """What is stored in an attribute of a class's instances, once `solve` is done."""
         key: Key = ("attribute", module, cls, name)
         return frozenset(self.values.get(key, EMPTY))
+
+    def set_from_outside(self, module: int, name: str) -> Value:
+        """What other modules store in a module's variable, once `solve` is done."""
+        key: Key = ("set", module, name)
+        return frozenset(self.values.get(key, EMPTY))
+
+    def in_attributes(self) -> set[Atom]:
+        """What all attributes of all instances hold, once `solve` is done."""
+        keys = (key for key in self.values if isinstance(key, tuple) and key[0] == "attribute")
+        return {atom for key in keys for atom in self.values[key]}
 
     # names and attributes
 
@@ -238,10 +259,15 @@ class Values:
             for atom in self.node(cls.module, base):
                 if isinstance(atom, Cls) and atom not in seen:
                     resolved.extend(self.class_attribute(receiver, atom, name, (*seen, cls)))
-                elif not (isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "typing."))):
+                elif isinstance(atom, Ext) and self.catalogue.member(atom.path.removeprefix(DBOS), name):
+                    resolved.extend(self.member(atom.path.removeprefix(DBOS), name, atom.path))
+                elif not (isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "typing.", "abc."))):
                     opaque = True
         if opaque and not resolved:
-            resolved.append(UNKNOWN)
+            if self.settled:
+                resolved.append(UNKNOWN)
+            elif isinstance(self.reader, int):
+                self.unresolved.add(self.reader)  # it may still be found: asked again in the end
         return resolved
 
     def own_attribute(self, receiver: Cls | Obj, cls: Cls | Obj, name: str) -> list[Atom]:
@@ -250,7 +276,10 @@ class Values:
         found: list[Atom] = []
         for node in here.attributes.get(name, ()):
             found.extend(self.bind(receiver, atom) for atom in self.node(cls.module, node))
-        found.extend(self.read(("attribute", cls.module, cls.index, name)))
+        stored = tuple(self.read(("attribute", cls.module, cls.index, name)))
+        found.extend(stored)
+        if stored:
+            found.extend(self.read(("attribute", cls.module, cls.index, "")))  # by setattr, under a computed name
         if name in here.annotations:
             found.extend(self.node(cls.module, here.annotations[name][0]))
         return [bound for atom in found for bound in self.unwrap_property(atom)]
@@ -317,21 +346,33 @@ class Values:
 
     # containers and awaitables
 
-    def items(self, atoms: Iterable[Atom], index: int | None, *, iterated: bool) -> Iterable[Atom]:
+    def items(self, atoms: Iterable[Atom], index: int | str | None, *, iterated: bool) -> Iterable[Atom]:
         found: list[Atom] = []
         for atom in atoms:
             if isinstance(atom, Box):
                 if atom.mapping and iterated:
                     found.append(DATA)
-                elif index is not None and list(self.read(("indexed", atom.site))):
+                elif isinstance(index, int) and list(self.read(("indexed", atom.site))):
                     found.extend(self.read(("item", atom.site, index)))
                 else:
                     found.extend(self.read(("box", atom.site)))
             elif isinstance(atom, (Stream, Result)) or atom is DATA:
                 found.append(DATA)
+            elif isinstance(atom, Cls) and not iterated:
+                found.append(atom)  # a generic class with its parameter
+            elif isinstance(atom, Obj) and (names := self.item_names(atom)):
+                chosen = names[index : index + 1] if isinstance(index, int) else [index] if index in names else names
+                found.extend(value for name in chosen for value in self.attribute(atom, name))
             elif atom is not NONE:
                 found.append(UNKNOWN)
         return found
+
+    def item_names(self, instance: Obj) -> list[str]:
+        """The fields of a NamedTuple or TypedDict, in order."""
+        cls = self.facts[instance.module].classes[instance.index]
+        bases = [atom for base in cls.bases for atom in self.node(instance.module, base)]
+        named = any(isinstance(a, Ext) and a.path in ("typing.NamedTuple", "typing.TypedDict") for a in bases)
+        return self.fields(Cls(instance.module, instance.index)) if named else []
 
     def awaited(self, atoms: Iterable[Atom]) -> Iterable[Atom]:
         found: list[Atom] = []

@@ -195,10 +195,11 @@ class Program:
     def callee(self, unit: Unit, call: ast.Call) -> Value:
         """What a call can call; a method without a body does not count beside those that stand for it."""
         found = self.value(unit, call.func)
-        concrete = frozenset(atom for atom in found if not self._is_abstract(atom))
+        concrete = frozenset(atom for atom in found if not self.is_abstract(atom))
         return concrete if any(isinstance(atom, (Func, Bound)) for atom in concrete) else found
 
-    def _is_abstract(self, atom: Atom) -> bool:
+    def is_abstract(self, atom: Atom) -> bool:
+        """Whether something is a method without a body, there to be overridden."""
         func = atom.func if isinstance(atom, Bound) else atom
         if not isinstance(func, Func) or func.role is not Role.PLAIN:
             return False
@@ -323,7 +324,7 @@ def _as_if_on_loop(call: CallSite) -> CallSite:
 
 
 def without_body(node: ast.AST) -> bool:
-    """Whether a function is only there to be overridden: nothing in it but a docstring, `...` or NotImplementedError."""
+    """Whether a function is only there to be overridden: it holds a docstring, `...` or NotImplementedError."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
     return all(

@@ -6,14 +6,15 @@ Names and attributes are in `lookup.py`, calls in `calls.py`.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbos_asyncify.project import facts as f
 from dbos_asyncify.project import library
 from dbos_asyncify.project.build import parameters
-from dbos_asyncify.project.calls import ROLES, Given, call, entered
-from dbos_asyncify.project.lookup import DBOS, Key, Values, node_key
+from dbos_asyncify.project.calls import ROLES, call, entered
+from dbos_asyncify.project.lookup import DBOS, Given, Key, Values, node_key
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -51,6 +52,7 @@ _CONTAINERS = frozenset(
         "Deque",
     }
 )
+_GENERATORS = frozenset({"Generator", "AsyncGenerator", "AsyncIterator", "AsyncIterable"})
 _MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict"})
 _KNOWN_DECORATORS = ("builtins.", DBOS, "functools.", "abc.", "typing.", "contextlib.")
 _AWAITABLES = frozenset({"Awaitable", "Coroutine", "Task", "Future"})
@@ -93,6 +95,8 @@ class Solver(Values):
                 self.enqueue(("class", module, cls.index))
         self.run()
         self.settled = True
+        for key in sorted(self.unresolved):
+            self.enqueue(key)
         for module, facts in self.facts.items():
             for function in facts.functions:
                 self.enqueue(("function", module, function.index))
@@ -130,6 +134,7 @@ class Solver(Values):
         index = function.index
         if function.is_generator:
             made = Site(module, -1 - function.value)
+            self.generators[made] = Func(module, index)
             self.add(("return", module, index), (Box(made),))
             for node, several in function.yields:
                 atoms = self.node(module, node)
@@ -138,7 +143,9 @@ class Solver(Values):
             for node in function.returns:
                 self.add(("return", module, index), self.node(module, node))
         if function.return_annotation >= 0:
-            self.add(("return", module, index), self.node(module, function.return_annotation))
+            declared_result = self.node(module, function.return_annotation)
+            seen = function.returns or function.is_generator  # what is there to see counts more than an unknown type
+            self.add(("return", module, index), (a for a in declared_result if a is not UNKNOWN or not seen))
         unseen = self.settled and ((module, index) not in self.called or (module, index) in self.escaped)
         for position, parameter in enumerate(function.params):
             key: Key = ("param", module, index, parameter.name)
@@ -153,9 +160,9 @@ class Solver(Values):
                 self.add(key, (Box(box, mapping=True),))
                 self.add(("box", box), declared or ((UNKNOWN,) if unseen else ()))
                 continue
-            self.add(key, declared)
+            self.add(key, known := [atom for atom in declared if atom is not UNKNOWN])
             if parameter.default >= 0:
-                self.add(key, self.node(module, parameter.default))
+                self.add(key, self.default_of(module, parameter))
             if position == 0 and function.cls >= 0 and parameter.kind == "positional":
                 decorators = self.decorator_names(module, function)
                 if "classmethod" in decorators or function.name in ("__new__", "__init_subclass__"):
@@ -164,8 +171,15 @@ class Solver(Values):
                 if "staticmethod" not in decorators:
                     self.add(key, (Obj(module, function.cls),))
                     continue
-            if unseen and not declared:
+            if unseen and not known:
                 self.add(key, (UNKNOWN,))
+
+    def default_of(self, module: int, parameter: f.Parameter) -> Iterable[Atom]:
+        """A parameter's default; a framework's marker (`Depends(...)`) is none, and the annotation tells more."""
+        atoms = self.node(module, parameter.default)
+        if parameter.annotation < 0:
+            return atoms
+        return [atom for atom in atoms if not isinstance(atom, Ext) and atom is not UNKNOWN]
 
     def hierarchy(self, module: int, cls: f.Class) -> None:
         """Note a class with its bases; a protocol with the classes that have all of its methods."""
@@ -267,9 +281,15 @@ class Solver(Values):
         if name in _TRANSPARENT:
             chosen = parts[:1] if name == "Annotated" else parts
             return [atom for part in chosen for atom in part]
-        if (name in _CONTAINERS or name in _MAPPINGS or name in ("tuple", "Tuple")) and parts:
+        if name in _GENERATORS:
+            parts = parts[:1]
+        if (name in _CONTAINERS | _GENERATORS | _MAPPINGS or name in ("tuple", "Tuple")) and parts:
             for atoms in parts[-1:] if name in _MAPPINGS else parts:
                 self.add(("box", site), (a for a in atoms if a is not UNKNOWN))
+            if name in ("tuple", "Tuple") and "..." not in self.texts(site.module, arguments):
+                self.add(("indexed", site), (DATA,))
+                for position, atoms in enumerate(parts):
+                    self.add(("item", site, position), (a for a in atoms if a is not UNKNOWN))
             return (Box(site, name in _MAPPINGS),)
         if name in ("type", "Type") and parts:
             return [_class_of(atom) for atom in parts[0]]
@@ -279,6 +299,11 @@ class Solver(Values):
         if path.startswith("builtins.") and name in ("str", "int", "float", "bool", "bytes"):
             return (DATA,)
         return (UNKNOWN,)
+
+    def texts(self, module: int, nodes: Iterable[int]) -> list[str]:
+        """These expressions as they are written."""
+        written = [self.facts[module].nodes[node] for node in nodes]
+        return [ast.unparse(node) for node in written if node is not None]
 
     # functions
 

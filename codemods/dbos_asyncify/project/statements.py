@@ -303,7 +303,9 @@ class StatementBuilder(ExpressionBuilder):
 
     def on_ClassDef(self, node: ast.ClassDef) -> None:
         decorators = self.expressions(node.decorator_list)
-        bases = self.expressions(node.bases)
+        self.expressions(node.bases)
+        named = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]  # of `Generic[T]`
+        bases = [self.facts.numbers[base] for base in named]
         for word in node.keywords:
             self.expression(word.value)
         cls = Class(len(self.facts.classes), tuple(bases), tuple(decorators))
