@@ -12,7 +12,7 @@ from dbos_asyncify.flow.uses import origins
 from dbos_asyncify.project.facts import Imported, Typed
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.scopes import owner_of
-from dbos_asyncify.project.values import Cls, Ext, Site
+from dbos_asyncify.project.values import Cls, Ext, Site, TypeName
 from dbos_asyncify.source import Span, span
 
 OLD, NEW = "WorkflowHandle", "WorkflowHandleAsync"
@@ -29,7 +29,25 @@ class Annotation:
 
 def all_annotations(program: Program) -> list[Annotation]:
     """Every annotation of something that holds handles: variables, parameters, fields, results, casts."""
-    return [found for unit in program.units.values() for found in _annotations(program, unit) if found.sites]
+    found = [each for unit in program.units.values() for each in _annotations(program, unit) if each.sites]
+    return [*found, *_named_types(program, found)]
+
+
+def _named_types(program: Program, found: Iterable[Annotation]) -> Iterator[Annotation]:
+    """The types that these annotations call by name (`Handles = list[WorkflowHandle[int]]`), and those in turn."""
+    sites: dict[Site, set[Site]] = {}
+    pending = list(found)
+    while pending:
+        annotation = pending.pop()
+        for node in ast.walk(annotation.node):
+            for atom in program.value(annotation.unit, node):
+                if isinstance(atom, TypeName) and not annotation.sites <= sites.get(atom.site, set()):
+                    sites.setdefault(atom.site, set()).update(annotation.sites)
+                    unit = program.units[atom.site.module]
+                    pending.append(Annotation(unit, unit.facts.aliases[atom.site.node], annotation.sites))
+    for site, held in sites.items():
+        unit = program.units[site.module]
+        yield Annotation(unit, unit.facts.aliases[site.node], frozenset(held))
 
 
 def annotation_edits(program: Program, found: Iterable[Annotation], sites: frozenset[Site]) -> dict[Unit, list[Edit]]:

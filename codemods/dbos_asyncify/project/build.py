@@ -50,7 +50,6 @@ class ExpressionBuilder:
         self.env: Env = {}
         self.reachable = True
         self.comprehension_names: frozenset[str] = frozenset()
-        self.aliases: dict[str, ast.expr] = {}  # the module's `Name = Some[Type]`
         self.flow_insensitive = False  # in annotations: names mean whatever the scope binds, even later
 
     # numbering
@@ -380,11 +379,6 @@ class ExpressionBuilder:
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             cls = self.expression(node.value)
             return self.number(node, Instance(cls, tuple(self.described(part) for part in parts)))
-        if isinstance(node, ast.Name) and isinstance(self.name_op(node.id), Global) and node.id in self.aliases:
-            alias = self.aliases.pop(node.id)  # out of reach while it is read: it may name itself
-            described = self.described(alias)
-            self.aliases[node.id] = alias
-            return self.number(None, Join((described,)))
         if isinstance(node, (ast.Name, ast.Attribute)):
             return self.number(None, Instance(self.expression(node), ()))
         return self.expression(node)

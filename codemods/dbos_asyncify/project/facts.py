@@ -115,6 +115,12 @@ class Instance(NamedTuple):
     args: tuple[int, ...]
 
 
+class Alias(NamedTuple):
+    """A name for a type, `Handles = list[WorkflowHandle[int]]`: what the expression describes as an annotation."""
+
+    described: int
+
+
 class Plain(NamedTuple):
     """Data without parts that matter; `none` for None."""
 
@@ -127,7 +133,7 @@ class Opaque(NamedTuple):
 
 Op: TypeAlias = (
     Join | Cell | Global | Attr | Call | Item | Display | Await | Enter | FunctionRef | ClassRef | Imported
-    | Param | Typed | Instance | Plain | Opaque
+    | Param | Typed | Instance | Alias | Plain | Opaque
 )  # fmt: skip
 
 
@@ -231,5 +237,6 @@ class Facts:
     item_stores: list[ItemStore] = field(default_factory=list)
     annotated: dict[int, ast.expr] = field(default_factory=dict)  # stored value -> its annotation
     variable_annotations: list[tuple[int, str, ast.expr]] = field(default_factory=list)  # scope, name
+    aliases: dict[int, ast.expr] = field(default_factory=dict)  # what an Alias describes -> the expression
     final: dict[str, list[int]] = field(default_factory=dict)  # the module's names as functions find them
     name_scopes: dict[int, int] = field(default_factory=dict)  # node -> scope where it stands

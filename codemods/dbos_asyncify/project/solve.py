@@ -34,6 +34,7 @@ from dbos_asyncify.project.values import (
     Obj,
     Role,
     Site,
+    TypeName,
 )
 
 _TRANSPARENT = frozenset({"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Self"})
@@ -242,6 +243,8 @@ class Solver(Values):
                 if declared or not self.settled:
                     return [*declared, *(a for a in actual if a is not UNKNOWN)]
                 return actual or ((UNKNOWN,) if value < 0 else ())
+            case f.Alias(described):
+                return (TypeName(Site(module, described)),)
             case f.Instance(cls, arguments):
                 return self.described(Site(module, number), cls, arguments)
         return (UNKNOWN,)
@@ -265,6 +268,8 @@ class Solver(Values):
         for atom in self.node(site.module, cls):
             if isinstance(atom, Cls):
                 found.append(Obj(atom.module, atom.index))
+            elif isinstance(atom, TypeName):
+                found.extend(self.node(atom.site.module, atom.site.node))
             elif isinstance(atom, Ext):
                 found.extend(self.described_by(atom.path, site, arguments))
             else:

@@ -6,6 +6,7 @@ import ast
 
 from dbos_asyncify.project.build import Env, ExpressionBuilder
 from dbos_asyncify.project.facts import (
+    Alias,
     Attr,
     AttributeStore,
     Class,
@@ -196,9 +197,20 @@ class StatementBuilder(ExpressionBuilder):
     def on_Assign(self, node: ast.Assign) -> None:
         value = self.expression(node.value)
         for target in node.targets:
+            if self.scope == 0 and isinstance(target, ast.Name) and _is_type(node.value):
+                value = self.alias(node.value)
             self.assign(target, value, node.value)
-            if self.scope == 0 and isinstance(target, ast.Name) and isinstance(node.value, ast.Subscript):
-                self.aliases[target.id] = node.value
+
+    def on_TypeAlias(self, node: ast.AST) -> None:
+        """`type Handles = list[WorkflowHandle[int]]`, from Python 3.12 on."""
+        name, value = getattr(node, "name", None), getattr(node, "value", None)
+        if isinstance(name, ast.Name) and isinstance(value, ast.expr):
+            self.assign(name, self.alias(value))
+
+    def alias(self, node: ast.expr) -> int:
+        described = self.annotation(node)
+        self.facts.aliases[described] = node
+        return self.number(None, Alias(described))
 
     def on_AnnAssign(self, node: ast.AnnAssign) -> None:
         value = -1 if node.value is None else self.expression(node.value)
@@ -206,6 +218,9 @@ class StatementBuilder(ExpressionBuilder):
             self.facts.variable_annotations.append((self.scope, node.target.id, node.annotation))
         if node.value is None and isinstance(node.target, ast.Name) and self.cls < 0 and self.scope:
             self.annotation(node.annotation)  # a bare annotation of a local binds nothing
+            return
+        if node.value is not None and "TypeAlias" in ast.unparse(node.annotation):
+            self.assign(node.target, self.alias(node.value))
             return
         typed = self.typed(value, node.annotation)
         self.facts.annotated[typed] = node.annotation
@@ -348,6 +363,19 @@ class StatementBuilder(ExpressionBuilder):
 
     def on_Expr(self, node: ast.Expr) -> None:
         self.expression(node.value)
+
+
+_TYPES = frozenset(
+    {"Annotated", "Optional", "Union", "list", "List", "dict", "Dict", "tuple", "Tuple", "set", "Set", "Sequence",
+     "Iterable", "Iterator", "Mapping", "AsyncIterator", "WorkflowHandle", "WorkflowHandleAsync"}
+)  # fmt: skip
+
+
+def _is_type(node: ast.expr) -> bool:
+    """Whether an expression names a type: `list[WorkflowHandle[int]]`, `WorkflowHandle[str] | None`."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _is_type(node.left) or _is_type(node.right)
+    return isinstance(node, ast.Subscript) and ast.unparse(node.value).rpartition(".")[2] in _TYPES
 
 
 def _suppresses(node: ast.expr) -> bool:

@@ -161,6 +161,13 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeName:
+    """A name for a type; what it describes is at a node."""
+
+    site: Site
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a synchronous call of a dbos member gives, as long as nobody looks into it."""
 
@@ -183,7 +190,7 @@ class Partial:
 
 Atom: TypeAlias = (
     Other | Ext | Module | Inst | Api | Decorator | Func | Foreign | Bound | Cls | Obj | Box | BoxMethod | Handle
-    | HandleMethod | Stream | Result | Coro | Partial
+    | HandleMethod | Stream | Result | Coro | Partial | TypeName
 )  # fmt: skip
 Value: TypeAlias = frozenset[Atom]
 
