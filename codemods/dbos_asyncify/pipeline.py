@@ -48,6 +48,7 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
     problems: list[Problem] = []
     modules = ModuleMap(files, root)
     generated: set[Path] = set()
+    unread: list[str] = []
     parsed: list[tuple[int, Source, ast.Module]] = []
     for source in sources:
         number = modules.number(source.path)
@@ -58,14 +59,17 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
             parsed.append((number, source, parse(source)))
         except SourceError as error:
             problems.append(problem_of(error))
+            unread.append(source.text)
     editable = frozenset(source.path for _, source, _ in parsed) if options.editable is None else options.editable
     catalogue = dbos_api.load(options.dbos_version)
     program = Program.build(parsed, modules, catalogue, options.target_python)
+    program.unread = tuple(unread)
+    program.writable = editable - generated - options.locked
     for path in program.too_deep:
         problems.append(Problem(path, "nested too deeply to be analysed", "DBA900"))
     allowed = replace(options, editable=editable - generated)
     findings = [finding for finding in findings_of(program) if _counts(program, finding, allowed)]
-    findings = [_confined(finding, editable - generated - options.locked) for finding in findings]
+    findings = [_confined(finding, program.writable) for finding in findings]
     changes, applied, more = _changes(program, findings, options)
     problems = [
         problem for problem in (*problems, *more) if options.editable is None or problem.path in options.editable

@@ -169,6 +169,7 @@ class Join:
             self.reasons.setdefault(site, reason)
 
     def findings(self) -> list[Finding]:
+        """The findings; none where `not_promoted` names functions that must not be promoted after all."""
         self.follow()
         groups: dict[Site, Group] = {}
         for site in self.leader:
@@ -187,6 +188,8 @@ class Join:
             else:
                 groups[group_site].drafts.append(draft)
         self.not_promoted = frozenset(key for key, home in self.homes.items() if groups[self.find(home)].reason)
+        if self.not_promoted:
+            return []
         for leader, group in groups.items():
             alone.extend(self.grouped(leader, group))
         return sorted(alone, key=lambda finding: (finding.path, finding.span, finding.code))
@@ -214,7 +217,7 @@ class Join:
             tied = shared | self.homes_of(draft) | ({draft.call.site} & self.turning.keys())
             if tied:
                 self.unite(tied)
-            if draft.reason and draft.call.function_key in self.homes:
+            if draft.reason and (draft.promotes or draft.call.function_key in self.homes):
                 self.forbid(tied, draft.reason)
         for key, home in self.homes.items():
             unit = self.program.units[key[0]]

@@ -80,7 +80,13 @@ def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
         for owner, names, how in _special_methods(facts.parents, node):
             methods = _methods(values, values.value(module, facts.numbers.get(owner, -1)), names)
             if methods:
-                yield Implicit(owner if isinstance(node, ast.Call) else node, context, methods, how)
+                iterated = isinstance(node, ast.Call) and any(isinstance(method, Func) for method in methods)
+                inside = iterated or isinstance(node, (ast.UnaryOp, ast.BoolOp))
+                yield Implicit(owner if inside else node, context, methods, how)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            setters = _setters(values, values.value(module, facts.numbers.get(node.value, -1)), node.attr)
+            if setters:
+                yield Implicit(node, context, setters, "an assignment")
         if isinstance(node, ast.Call):
             callee = values.value(module, facts.numbers[node.func])
             arguments = [*node.args, *(word.value for word in node.keywords)]
@@ -99,6 +105,22 @@ def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
                 known.add(node.func.attr)
             if given and known & library.CALLED_BY_LOOP:
                 yield Implicit(node, context, given, f"the event loop, for `{ast.unparse(node.func)}()`,")
+
+
+def _setters(values: Values, owner: Iterable[Atom], name: str) -> tuple[Atom, ...]:
+    """The setter functions of a property."""
+    return tuple(
+        Func(atom.module, function.index)
+        for atom in owner
+        if isinstance(atom, Obj)
+        for function in values.facts[atom.module].functions
+        if function.cls == atom.index and function.name == name and _is_setter(function.node)
+    )
+
+
+def _is_setter(node: ast.AST) -> bool:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return any(isinstance(decorator, ast.Attribute) and decorator.attr == "setter" for decorator in decorators)
 
 
 def _methods(values: Values, owner: Iterable[Atom], names: Iterable[str]) -> tuple[Atom, ...]:
@@ -131,6 +153,11 @@ def _special_methods(
     elif isinstance(parent, (ast.If, ast.While, ast.Assert, ast.IfExp)) and node is parent.test:
         yield node, ("__bool__", "__len__"), "a condition"
     match node:
+        case ast.UnaryOp(op=ast.Not(), operand=owner):
+            yield owner, ("__bool__", "__len__"), "a condition"
+        case ast.BoolOp(values=[*owners]):
+            for owner in owners[:-1]:
+                yield owner, ("__bool__", "__len__"), "a condition"
         case ast.Subscript(value=owner, ctx=ctx):
             name = {ast.Load: "__getitem__", ast.Store: "__setitem__"}.get(type(ctx), "__delitem__")
             yield owner, (name,), "a subscript"
