@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread
@@ -49,8 +50,10 @@ def findings_of(program: Program) -> list[Finding]:
 
 def _drafts(program: Program) -> Iterator[Draft]:
     rules = sorted(all_rules().values(), key=lambda rule: (rule.precedence, rule.code))
-    for call in program.calls():
-        draft = next((draft for rule in rules if (draft := rule.check(program, call))), None)
+    anywhere = [rule for rule in rules if rule.anywhere]
+    for call in chain(program.calls(), program.synchronous_calls()):
+        known = rules if call.context.on_loop else anywhere
+        draft = next((draft for rule in known if (draft := rule.check(program, call))), None)
         if draft is not None:
             yield draft
 

@@ -242,6 +242,8 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
             values.add(("box", site), values.items(_first(args), None, iterated=True))
             return (Box(site),)
         return _awaitable(values, site, (UNKNOWN,))
+    if path == "asyncio.run":
+        return values.awaited(_first(args))
     if path == "functools.partial":
         values.add(("partial", site), _first(args))
         return (Partial(site),)

@@ -179,7 +179,8 @@ class Values:
         if child is not None:
             found.append(Module(child))
         if not found and facts is None and self.modules.is_file(module):
-            return (Ext(f"{self.modules.paths[module].stem}.{name}"),)  # a file that has nothing to do with dbos
+            # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
+            return (Ext(f".{self.modules.paths[module].stem}.{name}"),)
         return found or (() if seen else (UNKNOWN,))
 
     def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:
@@ -205,6 +206,12 @@ class Values:
                 return self.class_attribute(atom, atom, name, ())
             case Handle():
                 return (HandleMethod(atom, name) if name in WAITS else DATA,)
+            case Coro(site) if name in WAITS:  # somebody forgot to await what gives an asynchronous handle
+                return [
+                    HandleMethod(given, name) if isinstance(given, Handle) and given.is_async else UNKNOWN
+                    for given in self.read(("coroutine", site))
+                    if given is not NONE
+                ]
             case Box(site, mapping):
                 return (BoxMethod(site, name, mapping),)
             case Func() | Bound():

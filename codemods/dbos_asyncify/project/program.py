@@ -12,6 +12,7 @@ from dbos_asyncify.dbos_api import Catalogue
 from dbos_asyncify.findings import Place
 from dbos_asyncify.project import library
 from dbos_asyncify.project.concurrency import Concurrency
+from dbos_asyncify.project.coroutines import Coroutines
 from dbos_asyncify.project.facts import Context, Facts, Function, Imported
 from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
@@ -33,7 +34,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """A call that runs on the event loop."""
+    """A call; `context.on_loop` says whether it runs on the event loop."""
 
     unit: Unit
     node: ast.Call
@@ -111,6 +112,13 @@ class Program:
 
         Left out: what stands inside `with pytest.raises(...)`, where failing is the point.
         """
+        return (call for call in self._all_calls() if call.context.on_loop)
+
+    def synchronous_calls(self) -> Iterator[CallSite]:
+        """As `calls`, for those that run in no coroutine: in functions, in lambdas and in the module itself."""
+        return (call for call in self._all_calls() if not call.context.on_loop)
+
+    def _all_calls(self) -> Iterator[CallSite]:
         for unit in self.units.values():
             found = []
             for node, number in unit.facts.numbers.items():
@@ -119,7 +127,7 @@ class Program:
                 context = unit.facts.contexts[number]
                 if not context.on_loop and self._lambda_on_loop(unit, context):
                     context = context._replace(on_loop=True, trap="lambda")
-                if context.on_loop and not self._expects_error(unit, context):
+                if not self._expects_error(unit, context):
                     found.append(CallSite(unit, node, number, context, self.value(unit, node.func)))
             yield from sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
@@ -231,3 +239,8 @@ class Program:
     def concurrency(self) -> Concurrency:
         """Which coroutines of a workflow run beside each other."""
         return Concurrency.of(self.values)
+
+    @cached_property
+    def coroutines(self) -> Coroutines:
+        """Where each coroutine is read."""
+        return Coroutines.of(self.units, self.values)

@@ -46,6 +46,7 @@ class Rule:
     code: ClassVar[str]
     name: ClassVar[str]
     precedence: ClassVar[int] = 1  # among rules that know the same call the lowest speaks
+    anywhere: ClassVar[bool] = False  # whether it looks at calls outside coroutines too
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__module__.rpartition(".")[2].replace("_", "-")
