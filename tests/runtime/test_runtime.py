@@ -37,10 +37,9 @@ class Case:
     """One folder of cases/.
 
     `before` is what is wrong with it ("forgets": it returns, but has recorded no step), `error` how the exception
-    that it raises begins. `stall_ms` is how long
-    its calls hold up the loop on purpose; 0 where they only talk to the database. `result` is what comes out
-    when it is right. `steps` names the workflow's recorded steps where there is no run to compare with. `unsafe` says that
-    the fix has to be asked for.
+    that it raises begins. `stall_ms` is how long its calls hold up the loop on purpose; 0 where they only talk to
+    the database. `result` is what comes out when it is right. `steps` names the workflow's recorded steps where
+    there is no run to compare with. `unsafe` says that the fix has to be asked for.
     """
 
     folder: Path

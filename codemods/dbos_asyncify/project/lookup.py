@@ -206,12 +206,8 @@ class Values:
                 return self.class_attribute(atom, atom, name, ())
             case Handle():
                 return (HandleMethod(atom, name) if name in WAITS else DATA,)
-            case Coro(site) if name in WAITS:  # somebody forgot to await what gives an asynchronous handle
-                return [
-                    HandleMethod(given, name) if isinstance(given, Handle) and given.is_async else UNKNOWN
-                    for given in self.read(("coroutine", site))
-                    if given is not NONE
-                ]
+            case Coro(site) if not list(self.read(("runs", site))):
+                return self.of_forgotten(site, name)
             case Box(site, mapping):
                 return (BoxMethod(site, name, mapping),)
             case Func() | Bound():
@@ -219,6 +215,17 @@ class Values:
             case Api(owner, member):
                 return (Ext(f"{DBOS}{owner}.{member}.{name}"),)
         return (DATA,) if atom is DATA or isinstance(atom, Result) else () if atom is NONE else (UNKNOWN,)
+
+    def of_forgotten(self, site: Site, name: str) -> Iterable[Atom]:
+        """An attribute of what a coroutine of dbos gives, where somebody forgot to await it: the method of a handle,
+        of a queue. What a coroutine or a task has itself is not followed."""
+        for atom in self.read(("coroutine", site)):
+            if isinstance(atom, Handle) and atom.is_async and name in WAITS:
+                yield HandleMethod(atom, name)
+            elif isinstance(atom, Inst) and self.catalogue.member(atom.cls, name) is not None:
+                yield from self.attribute(atom, name)
+            elif atom is not NONE:
+                yield UNKNOWN
 
     def member(self, owner: str, name: str, path: str) -> Iterable[Atom]:
         found = self.catalogue.member(owner, name)
@@ -298,6 +305,9 @@ class Values:
                     found.extend(self.read(("box", atom.site)))
             elif isinstance(atom, (Stream, Result)) or atom is DATA:
                 found.append(DATA)
+            elif isinstance(atom, Coro) and not list(self.read(("runs", atom.site))):  # as `of_forgotten`
+                given = [held if isinstance(held, Box) else UNKNOWN for held in self.read(("coroutine", atom.site))]
+                found.extend(self.items(given, index, iterated=iterated))
             elif atom is not NONE:
                 found.append(UNKNOWN)
         return found

@@ -8,7 +8,20 @@ from enum import Enum, auto
 from dbos_asyncify.project import library
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.scopes import owner_of
-from dbos_asyncify.project.values import NONE, Api, Atom, Bound, BoxMethod, Coro, Ext, Func, HandleMethod, Site, Value
+from dbos_asyncify.project.values import (
+    NONE,
+    Api,
+    Atom,
+    Bound,
+    BoxMethod,
+    Cls,
+    Coro,
+    Ext,
+    Func,
+    HandleMethod,
+    Site,
+    Value,
+)
 
 
 class Use(Enum):
@@ -107,7 +120,15 @@ def _given(program: Program, unit: Unit, call: ast.Call, argument: ast.AST) -> U
     in_thread = any(isinstance(atom, Ext) and atom.path in library.THREAD for atom in callee)
     if in_thread and call.args and argument is not call.args[0]:  # what the thread calls gets it
         callee = [atom for atom in program.value(unit, call.args[0]) if atom is not NONE]
+    if len(call.args) == 2 and callee == [Ext("builtins.isinstance")]:
+        return _compared_with(program.value(unit, call.args[1]))
     return max((_given_to(atom) for atom in callee), key=lambda use: use.value, default=Use.AWAITED)
+
+
+def _compared_with(classes: Value) -> Use:
+    """`isinstance(x, list)` takes it for a value, `isinstance(x, Awaitable)` does not."""
+    of_values = [isinstance(a, Cls) or (isinstance(a, Ext) and a.path.startswith("builtins.")) for a in classes]
+    return Use.READ if of_values and all(of_values) else Use.KEPT
 
 
 def _given_to(atom: Atom) -> Use:
