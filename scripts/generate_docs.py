@@ -85,9 +85,11 @@ class Page(NamedTuple):
     @property
     def fix(self) -> str:
         """The shortest line that the example's fix changes, and how far such a fix may be trusted."""
+        level = re.split(r"\W", self.sections["Fix safety"])[0].lower()
+        if level == "manual":
+            return level
         before, after = (_code(self.sections[name]) for name in ("Example", "Instead"))
         line = min((line.strip() for line in after if line not in before), key=len)
-        level = re.split(r"\W", self.sections["Fix safety"])[0].lower()
         return f"`{line}` ({level})"
 
 

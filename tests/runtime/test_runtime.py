@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import pytest
 
-from dbos_asyncify.pipeline import rewrite_text
+from dbos_asyncify.pipeline import Options, rewrite_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,18 +36,20 @@ BUSY_MACHINE_MS = 300  # what a machine with other work may take from a loop tha
 class Case:
     """One folder of cases/.
 
-    `before` is what is wrong with it, `error` how the exception that it raises begins. `stall_ms` is how long
-    its calls hold up the loop on purpose; 0 where they only talk to the database. `result` is what comes out
-    when it is right. `steps` names the workflow's recorded steps where there is no run to compare with.
+    `before` is what is wrong with it ("forgets": it returns, but has recorded no step), `error` how the exception
+    that it raises begins. `stall_ms` is how long its calls hold up the loop on purpose; 0 where they only talk to
+    the database. `result` is what comes out when it is right. `steps` names the workflow's recorded steps where
+    there is no run to compare with. `unsafe` says that the fix has to be asked for.
     """
 
     folder: Path
-    before: Literal["raises", "blocks", "hangs", "works"]
+    before: Literal["raises", "blocks", "hangs", "works", "forgets"]
     result: Any
     error: str = ""
     stall_ms: int = 0
     steps: tuple[str, ...] = ()
     slow: bool = False
+    unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def check_before(case: Case, ran: Run) -> None:
         assert (ran.outcome, ran.error, ran.result) == ("returned", "", case.result)
         assert (ran.sql_on_loop > 0) == (case.before == "blocks")
         assert ran.stall_ms >= 0.8 * case.stall_ms
+        assert case.before != "forgets" or ran.histories["run"]["steps"] == []
 
 
 def check_after(case: Case, ran: Run) -> None:
@@ -149,8 +152,9 @@ def test_migration(case: Case, dbos_environment: dict[str, str], tmp_path: Path)
 def test_tool_writes_after(case: Case) -> None:
     path = case.folder / "before.py"
     expected = (case.folder / "after.py").read_text(encoding="utf-8")
-    assert rewrite_text(path.read_text(encoding="utf-8"), path) == expected
-    assert rewrite_text(expected, path) == expected
+    options = Options(unsafe_fixes=case.unsafe)
+    assert rewrite_text(path.read_text(encoding="utf-8"), path, options) == expected
+    assert rewrite_text(expected, path, options) == expected
 
 
 def test_blocking_needs_time_to_be_seen() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 import libcst as cst
 
@@ -40,11 +40,35 @@ class ToThread(Edit):
 
 @dataclass(frozen=True, slots=True)
 class FromThread(Edit):
-    """`asyncio.to_thread(h.get_result)` -> `h.get_result()`: the handle has become an asynchronous one."""
+    """`asyncio.to_thread(f, a)` -> `f(a)`: what `f` gives can be awaited."""
 
     rank: ClassVar[int] = 1
 
     def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(node, cst.Call)
         callee, *rest = node.args
-        return node.with_changes(func=callee.value, args=rest)
+        space = node.whitespace_before_args
+        after_comma = [callee.comma.whitespace_after] if isinstance(callee.comma, cst.Comma) else []
+        for later in (callee.whitespace_after_arg, *after_comma):
+            if _has_comment(later):
+                space = _joined(space, later)
+        if not rest and not _has_comment(space):
+            space = cst.SimpleWhitespace("")
+        return node.with_changes(func=callee.value, args=rest, whitespace_before_args=space)
+
+
+def _has_comment(space: cst.BaseParenthesizableWhitespace) -> TypeGuard[cst.ParenthesizedWhitespace]:
+    if not isinstance(space, cst.ParenthesizedWhitespace):
+        return False
+    return space.first_line.comment is not None or any(line.comment is not None for line in space.empty_lines)
+
+
+def _joined(
+    space: cst.BaseParenthesizableWhitespace, later: cst.ParenthesizedWhitespace
+) -> cst.ParenthesizedWhitespace:
+    """`later`, below the comments of `space`."""
+    if not _has_comment(space):
+        return later
+    own = later.first_line
+    line = cst.EmptyLine(space.indent, space.last_line, own.comment, own.newline)
+    return later.with_changes(first_line=space.first_line, empty_lines=[*space.empty_lines, line, *later.empty_lines])

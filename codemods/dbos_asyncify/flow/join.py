@@ -57,7 +57,7 @@ def findings_of(program: Program) -> list[Finding]:
     failed: frozenset[FunctionKey] = frozenset()
     while True:
         view = program.with_promoted(promotion.functions(without=failed))
-        drafts = list(_drafts(view, local, Crossings(view, helpers)))
+        drafts = [draft for draft in _drafts(view, local, Crossings(view, helpers)) if not _silenced(view, draft)]
         join = Join(view, uses, _awaited_later(view, uses, drafts))
         findings = join.findings()
         if not join.not_promoted:
@@ -71,14 +71,28 @@ def _local(program: Program, call: CallSite) -> Draft | None:
     return next((draft for rule in rules if (draft := rule.check(program, call))), None)
 
 
+def _silenced(program: Program, draft: Draft) -> bool:
+    return program.silenced(draft.call.path, draft.call.span, draft.rule.code)
+
+
+def _anywhere(program: Program, call: CallSite) -> Draft | None:
+    """What the rules that look at synchronous code too find at a call there."""
+    rules = [rule for rule in all_rules().values() if rule.anywhere]
+    return next((draft for rule in rules if (draft := rule.check(program, call))), None)
+
+
 def _drafts(program: Program, local: Local, crossings: Crossings) -> Iterator[Draft]:
     for call in program.calls():
         draft = local(call) or crossings.draft(call)
-        if draft is not None and not program.silenced(call.path, call.span, draft.rule.code):
+        if draft is not None and (draft.rule.blocks or call.function_key not in program.promoted):
+            yield draft
+    for call in program.synchronous_calls():
+        draft = _anywhere(program, call)
+        if draft is not None:
             yield draft
     for unit, spot in on_loop(program):
         draft = crossings.implicit(unit, spot)
-        if draft is not None and not program.silenced(draft.call.path, draft.call.span, draft.rule.code):
+        if draft is not None:
             yield draft
 
 
@@ -203,8 +217,8 @@ class Join:
 
     def homes_of(self, draft: Draft) -> frozenset[Site]:
         """The promoted functions that a draft calls, and the one that it stands in."""
-        keys = {draft.call.function_key, *draft.promotes} & self.homes.keys()
-        return frozenset(self.homes[key] for key in keys)
+        keys = {draft.call.function_key, *draft.promotes} if draft.rule.blocks else draft.promotes
+        return frozenset(self.homes[key] for key in keys if key in self.homes)
 
     # what flows where
 
@@ -289,7 +303,10 @@ class Join:
         number = unit.facts.numbers[parent]
         if parent not in self.found:
             context = unit.facts.contexts[number]
-            where = "inside `pytest.raises`" if self.program.on_loop(unit, context) else "in synchronous code"
+            where = "in synchronous code"
+            if self.program.on_loop(unit, context):
+                expected = self.program.expects_error(unit, context)
+                where = "inside `pytest.raises`" if expected else "under an ignore comment"
             self.forbid(use.sites, f"`{ast.unparse(node)}()` is called {where} ({_where(use)})")
 
     def unknown_receivers(self) -> None:

@@ -288,6 +288,8 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
             values.add(("box", site), values.items(_first(args), None, iterated=True))
             return (Box(site),)
         return _awaitable(values, site, (UNKNOWN,))
+    if path == "asyncio.run":
+        return values.awaited(_first(args))
     if path == "functools.partial":
         values.add(("partial", site), _first(args))
         values.partials[site] = tuple(args[1:])
@@ -384,7 +386,9 @@ def _builtin(values: Values, name: str, args: list[Given], site: Site) -> Iterab
         return [*values.items(_first(args), None, iterated=True), *default]
     if name in ("min", "max"):
         plain = [given for given in args if not given.keyword]
-        return values.items(_first(plain), None, iterated=True) if len(plain) == 1 else [a for g in plain for a in g.atoms]
+        return (
+            values.items(_first(plain), None, iterated=True) if len(plain) == 1 else [a for g in plain for a in g.atoms]
+        )
     if name == "enumerate":
         return _pairs(values, site, [(DATA,), values.items(_first(args), None, iterated=True)])
     if name == "zip":

@@ -48,6 +48,31 @@ THREAD_LOCKS = frozenset(
 )
 THREAD_METHODS = frozenset({"run_in_executor", "submit"})
 
+# They stop their thread until a server, a process or a person has answered. A client's class is named with `()`.
+_METHODS = ("delete", "get", "head", "options", "patch", "post", "put", "request")
+_CLIENTS = {
+    "requests": _METHODS,
+    "requests.Session()": (*_METHODS, "send"),
+    "requests.session()": (*_METHODS, "send"),
+    "httpx": (*_METHODS, "stream"),
+    "httpx.Client()": (*_METHODS, "send", "stream"),
+    "urllib3": ("request",),
+    "urllib3.PoolManager()": ("request", "request_encode_body", "request_encode_url", "urlopen"),
+    "urllib3.HTTPConnectionPool()": ("request", "urlopen"),
+    "urllib3.HTTPSConnectionPool()": ("request", "urlopen"),
+    "urllib.request": ("urlopen", "urlretrieve"),
+    "urllib.request.build_opener()": ("open",),
+    "http.client.HTTPConnection()": ("connect", "getresponse", "request"),
+    "http.client.HTTPSConnection()": ("connect", "getresponse", "request"),
+    "socket": ("create_connection", "getaddrinfo", "gethostbyaddr", "gethostbyname"),
+    "smtplib": ("SMTP", "SMTP_SSL"),
+    "subprocess": ("call", "check_call", "check_output", "getoutput", "getstatusoutput", "run"),
+    "subprocess.Popen()": ("communicate", "wait"),
+    "os": ("popen", "system", "wait", "wait3", "wait4", "waitid", "waitpid"),
+    "builtins": ("input",),
+}
+BLOCKING_IO = frozenset(f"{owner}.{name}" for owner, names in _CLIENTS.items() for name in names)
+
 # A new list, or iterator, of the elements of the first argument.
 SAME_ELEMENTS = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
 

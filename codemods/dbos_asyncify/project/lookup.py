@@ -202,7 +202,8 @@ class Values:
         if child is not None:
             found.append(Module(child))
         if not found and facts is None and self.modules.is_file(module):
-            return (Ext(f"{self.modules.paths[module].stem}.{name}"),)  # a file that has nothing to do with dbos
+            # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
+            return (Ext(f".{self.modules.paths[module].stem}.{name}"),)
         return found or (() if seen else (UNKNOWN,))
 
     def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:
@@ -230,6 +231,8 @@ class Values:
                 return self.class_attribute(atom, atom, name, ())
             case Handle():
                 return (HandleMethod(atom, name) if name in WAITS else DATA,)
+            case Coro(site) if not list(self.read(("runs", site))):
+                return self.of_forgotten(site, name)
             case Box(site, mapping):
                 return (BoxMethod(site, name, mapping),)
             case Func() | Bound():
@@ -237,6 +240,17 @@ class Values:
             case Api(owner, member):
                 return (Ext(f"{DBOS}{owner}.{member}.{name}"),)
         return (DATA,) if atom is DATA or isinstance(atom, Result) else () if atom is NONE else (UNKNOWN,)
+
+    def of_forgotten(self, site: Site, name: str) -> Iterable[Atom]:
+        """An attribute of what a coroutine of dbos gives, where somebody forgot to await it: the method of a handle,
+        of a queue. What a coroutine or a task has itself is not followed."""
+        for atom in self.read(("coroutine", site)):
+            if isinstance(atom, Handle) and atom.is_async and name in WAITS:
+                yield HandleMethod(atom, name)
+            elif isinstance(atom, Inst) and self.catalogue.member(atom.cls, name) is not None:
+                yield from self.attribute(atom, name)
+            elif atom is not NONE:
+                yield UNKNOWN
 
     def member(self, owner: str, name: str, path: str) -> Iterable[Atom]:
         found = self.catalogue.member(owner, name)
@@ -363,6 +377,9 @@ class Values:
             elif isinstance(atom, Obj) and (names := self.item_names(atom)):
                 chosen = names[index : index + 1] if isinstance(index, int) else [index] if index in names else names
                 found.extend(value for name in chosen for value in self.attribute(atom, name))
+            elif isinstance(atom, Coro) and not list(self.read(("runs", atom.site))):  # as `of_forgotten`
+                given = [held if isinstance(held, Box) else UNKNOWN for held in self.read(("coroutine", atom.site))]
+                found.extend(self.items(given, index, iterated=iterated))
             elif atom is not NONE:
                 found.append(UNKNOWN)
         return found

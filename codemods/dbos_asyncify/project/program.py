@@ -14,6 +14,7 @@ from dbos_asyncify.findings import Place
 from dbos_asyncify.project import library
 from dbos_asyncify.project.callees import Implicit, implicit_calls
 from dbos_asyncify.project.concurrency import Concurrency
+from dbos_asyncify.project.coroutines import Coroutines
 from dbos_asyncify.project.facts import Context, Facts, Function, Imported
 from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
@@ -64,7 +65,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class CallSite(Spot):
-    """A call, and what it can call."""
+    """A call, and what it can call; `context.on_loop` says whether it runs on the event loop."""
 
     node: ast.Call
     callee: Value
@@ -151,6 +152,11 @@ class Program:
                     yield call
                 elif call.function_key in self.promoted:
                     yield _as_if_on_loop(call)
+
+    def synchronous_calls(self) -> Iterator[CallSite]:
+        """As `calls`, for those that run in no coroutine as the code is: in functions, lambdas, the module itself."""
+        for unit in self.units.values():
+            yield from (call for call in self._call_sites[unit.number] if not call.context.on_loop)
 
     def calls_in(self, function: FunctionKey) -> Iterator[CallSite]:
         """The calls in a function's body, as if they ran on the loop."""
@@ -317,6 +323,11 @@ class Program:
     def concurrency(self) -> Concurrency:
         """Which coroutines of a workflow run beside each other."""
         return Concurrency.of(self.values)
+
+    @cached_property
+    def coroutines(self) -> Coroutines:
+        """Where each coroutine is read."""
+        return Coroutines.of(self.units, self.values)
 
 
 def _as_if_on_loop(call: CallSite) -> CallSite:

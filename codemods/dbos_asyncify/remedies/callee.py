@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Set
 from dbos_asyncify.findings import Place
 from dbos_asyncify.project.callees import called_functions
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.values import NONE, Atom, Bound, Ext, Foreign, Func, Partial, Role
+from dbos_asyncify.project.values import NONE, Api, Atom, Bound, Ext, Foreign, Func, HandleMethod, Partial, Role
 from dbos_asyncify.remedies.placement import placement
 
 _NEEDS_LOOP = frozenset(
@@ -49,6 +49,25 @@ def synchronous_functions(program: Program, call: CallSite, role: Role) -> tuple
         elif atom is not NONE:
             certain = False
     return found, certain
+
+
+def makes_coroutine(program: Program, atom: Atom) -> bool:
+    """Whether calling this can give nothing but a coroutine."""
+    match atom:
+        case Api(owner, name):
+            member = program.catalogue.member(owner, name)
+            return member is not None and member.is_async and not member.is_async_generator
+        case HandleMethod(handle):
+            return handle.is_async
+        case Func() | Bound():
+            func = atom.func if isinstance(atom, Bound) else atom
+            function = program.function(func)
+            wrapped = (func.module, func.index) in program.values.wrapped  # perhaps not what its `def` says
+            return function.is_async and not function.is_generator and not wrapped
+        case Partial(site):
+            inner = [found for found in program.values.partial_of(site) if found is not NONE]
+            return bool(inner) and all(makes_coroutine(program, found) for found in inner)
+    return False
 
 
 def loop_use(program: Program, functions: Iterable[Func | Foreign]) -> Place | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from dbos_asyncify.edits import AddAwait, Edit, Import, RenameCall, ToThread
+from dbos_asyncify.edits import AddAwait, Edit, FromThread, Import, RenameCall, ToThread
 from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.facts import Facts
 from dbos_asyncify.project.program import CallSite, Program
@@ -52,6 +52,12 @@ def safety_of(program: Program, call: CallSite, *, in_thread: bool) -> Safety:
 def awaited(program: Program, call: CallSite) -> Remedy:
     """`call` as it is, awaited: what it calls has become asynchronous."""
     return _awaited(program, call, ())
+
+
+def out_of_thread(program: Program, call: CallSite, *, dropped: bool) -> Remedy:
+    """`asyncio.to_thread(f, ...)` as `f(...)`; awaited here where its result is `dropped`, else where it is now."""
+    edits = (FromThread(call.span),)
+    return _awaited(program, call, edits) if dropped else Remedy(edits)
 
 
 def _awaited(program: Program, call: CallSite, edits: tuple[Edit, ...]) -> Remedy:

@@ -48,6 +48,7 @@ class Rule:
     name: ClassVar[str]
     precedence: ClassVar[int] = 1  # among rules that know the same call the lowest speaks
     blocks: ClassVar[bool] = True  # what it finds in a plain function is a reason not to call that on the loop
+    anywhere: ClassVar[bool] = False  # whether it looks at calls outside coroutines too
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__module__.rpartition(".")[2].replace("_", "-")

@@ -1,0 +1,15 @@
+import asyncio
+
+from dbos import DBOS
+
+
+@DBOS.workflow()
+async def errand() -> str:
+    return "back"
+
+
+@DBOS.workflow()
+async def workflow() -> str:
+    handle = await DBOS.start_workflow_async(errand)
+    answer = await asyncio.to_thread(handle.get_result)
+    return answer.upper()
