@@ -12,7 +12,7 @@ from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import annotation_edits
 from dbos_asyncify.flow.uses import Use, Uses, kept_sites, origins, thread_call
-from dbos_asyncify.project.program import Program, Unit
+from dbos_asyncify.project.program import CallSite, Program, Unit
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -53,6 +53,10 @@ def _drafts(program: Program) -> Iterator[Draft]:
         draft = next((draft for rule in rules if (draft := rule.check(program, call))), None)
         if draft is not None:
             yield draft
+    for attribute in program.attributes():
+        yield from filter(None, (rule.check_attribute(program, attribute) for rule in rules))
+    for unit in program.units.values():
+        yield from (draft for rule in rules for draft in rule.check_unit(program, unit))
 
 
 def _awaited_later(program: Program, uses: Uses, drafts: list[Draft]) -> list[Draft]:
@@ -194,6 +198,7 @@ class Join:
     def consumer(self, draft: Draft, shared: frozenset[Site]) -> None:
         """A call that waits for handles of which some turn asynchronous."""
         self.unite(shared)
+        assert isinstance(draft.call, CallSite)
         handles = [
             atom.handle for atom in draft.call.callee if isinstance(atom, HandleMethod) and not atom.handle.declared
         ]

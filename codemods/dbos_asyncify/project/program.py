@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from dbos_asyncify.dbos_api import Catalogue
 from dbos_asyncify.findings import Place
@@ -20,6 +21,8 @@ from dbos_asyncify.project.statements import facts_of
 from dbos_asyncify.project.values import UNKNOWN, Atom, Cls, Ext, Func, Obj, Role, Site, Value
 from dbos_asyncify.source import Source, Span, span
 
+Node = TypeVar("Node", bound=ast.expr)
+
 
 @dataclass(slots=True, eq=False)
 class Unit:
@@ -32,14 +35,13 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class CallSite:
-    """A call that runs on the event loop."""
+class Spot:
+    """An expression in a file, and the context that it is evaluated in."""
 
     unit: Unit
-    node: ast.Call
+    node: ast.expr
     number: int
     context: Context
-    callee: Value
 
     @property
     def site(self) -> Site:
@@ -57,6 +59,22 @@ class CallSite:
     @property
     def path(self) -> Path:
         return self.unit.source.path
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite(Spot):
+    """A call that runs on the event loop."""
+
+    node: ast.Call
+    callee: Value
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSite(Spot):
+    """An attribute that is read or set on the event loop, and what it is an attribute of."""
+
+    node: ast.Attribute
+    owner: Value
 
 
 @dataclass
@@ -111,17 +129,26 @@ class Program:
 
         Left out: what stands inside `with pytest.raises(...)`, where failing is the point.
         """
+        for unit, node, number, context in self._on_loop(ast.Call):
+            yield CallSite(unit, node, number, context, self.value(unit, node.func))
+
+    def attributes(self) -> Iterator[AttributeSite]:
+        """Every attribute that is read or set in a coroutine; as `calls`."""
+        for unit, node, number, context in self._on_loop(ast.Attribute):
+            yield AttributeSite(unit, node, number, context, self.value(unit, node.value))
+
+    def _on_loop(self, kind: type[Node]) -> Iterator[tuple[Unit, Node, int, Context]]:
         for unit in self.units.values():
             found = []
             for node, number in unit.facts.numbers.items():
-                if not isinstance(node, ast.Call):
+                if not isinstance(node, kind):
                     continue
                 context = unit.facts.contexts[number]
                 if not context.on_loop and self._lambda_on_loop(unit, context):
                     context = context._replace(on_loop=True, trap="lambda")
                 if context.on_loop and not self._expects_error(unit, context):
-                    found.append(CallSite(unit, node, number, context, self.value(unit, node.func)))
-            yield from sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
+                    found.append((unit, node, number, context))
+            yield from sorted(found, key=lambda spot: (spot[1].lineno, spot[1].col_offset))
 
     def _lambda_on_loop(self, unit: Unit, context: Context) -> bool:
         """Whether a context is a lambda that is called where it stands, on the loop: the `key` of a `sorted`."""

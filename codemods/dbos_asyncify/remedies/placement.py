@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dbos_asyncify.edits import Bracket, anchor
 from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Context
-from dbos_asyncify.project.program import CallSite, Program, Unit
+from dbos_asyncify.project.program import Program, Spot, Unit
 from dbos_asyncify.project.values import DATA, Api, Ext
 from dbos_asyncify.source import span
 
@@ -28,8 +28,8 @@ class Placement:
     brackets: tuple[Bracket, ...] = ()
 
 
-def placement(program: Program, call: CallSite) -> Placement:
-    """Look outwards from a call."""
+def placement(program: Program, call: Spot) -> Placement:
+    """Look outwards from a call, or from an attribute that becomes one."""
     unit = call.unit
     taker = _taker(program, unit, call.node)
     if taker is not None:
