@@ -146,7 +146,7 @@ class Program:
                 context = unit.facts.contexts[number]
                 if not context.on_loop and self._lambda_on_loop(unit, context):
                     context = context._replace(on_loop=True, trap="lambda")
-                if context.on_loop and not self._expects_error(unit, context):
+                if context.on_loop and not self.expects_error(unit, context):
                     found.append((unit, node, number, context))
             yield from sorted(found, key=lambda spot: (spot[1].lineno, spot[1].col_offset))
 
@@ -166,7 +166,7 @@ class Program:
         method = parent.func.attr if isinstance(parent.func, ast.Attribute) else ""
         return bool(names & library.CALLS_AT_ONCE) or method == "sort"
 
-    def _expects_error(self, unit: Unit, context: Context) -> bool:
+    def expects_error(self, unit: Unit, context: Context) -> bool:
         """Whether an expression stands in `with pytest.raises(...)` or `self.assertRaises(...)`."""
         for number in context.withs:
             node = unit.facts.nodes[number]

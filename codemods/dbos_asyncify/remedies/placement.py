@@ -36,6 +36,8 @@ def placement(program: Program, call: Spot) -> Placement:
         return Placement(awaited=True, concurrently=taker != "await")
     if _shows_its_source(unit, call.node):
         return Placement(False, obstacle="the f-string also prints the text of the call, which would change")
+    if isinstance(unit.facts.parents.get(call.node), ast.pattern):
+        return Placement(False, obstacle="a pattern cannot await: compute the value before the match statement")
     brackets, obstacle = awaitable_in(program, unit, call.context)
     return Placement(False, obstacle=obstacle, brackets=brackets)
 
