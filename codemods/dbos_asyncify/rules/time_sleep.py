@@ -65,8 +65,9 @@ class TimeSleep(Rule):
             return Draft(
                 cls, call, message, reason=f"`{shown}` is handed in: hand in a coroutine function, and await it"
             )
-        if call.function_key in program.concurrency.workflow_code - program.concurrency.mixed:
-            message = "`time.sleep` in a workflow stops the event loop, and sleeps again in full after a recovery"
+        durable = program.catalogue.has("DBOS", "sleep_async")
+        if durable and call.function_key in program.concurrency.workflow_code - program.concurrency.mixed:
+            message = "`time.sleep` in a workflow stops the event loop, and starts over after a recovery"
             dbos, imports = by_name(program, call, "dbos", "DBOS")
             remedy = instead(program, call, f"{dbos}.sleep_async", imports)
             return Draft(cls, call, message, remedy.edits, safety=Safety.UNSAFE, reason=remedy.reason)

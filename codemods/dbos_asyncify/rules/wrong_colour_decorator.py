@@ -36,8 +36,8 @@ class WrongColourDecorator(Rule):
     ```
 
     ## Fix safety
-    No fix: whether the function or the datasource is of the wrong kind is for a person to say. What the database
-    session is asked in it must change too.
+    Manual: whether the function or the datasource is of the wrong kind is for a person to say, and the body must
+    change with it.
     """
 
     code = "DBA114"
@@ -71,6 +71,8 @@ class WrongColourDecorator(Rule):
         reason = f"make `{name}` a {other} function"
         if _wants_coroutine(owner):
             reason += " and await its session's calls, or use the transaction of a SQLAlchemyDatasource"
+        elif not program.catalogue.has(owner, "transaction"):
+            reason = f"dbos {program.version} has no `{owner}.transaction`: use that of an AsyncSQLAlchemyDatasource"
         else:
             reason += " (coroutines call it through asyncio.to_thread)"
             if "AsyncSQLAlchemyDatasource" in program.catalogue.classes():
