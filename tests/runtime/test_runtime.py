@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import pytest
 
-from dbos_asyncify.pipeline import rewrite_text
+from dbos_asyncify.pipeline import Options, rewrite_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,7 +38,8 @@ class Case:
 
     `before` is what is wrong with it, `error` how the exception that it raises begins. `stall_ms` is how long
     its calls hold up the loop on purpose; 0 where they only talk to the database. `result` is what comes out
-    when it is right. `steps` names the workflow's recorded steps where there is no run to compare with.
+    when it is right. `steps` names the workflow's recorded steps where there is no run to compare with; `unsafe` says
+    that only an unsafe fix leads from one to the other.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Case:
     error: str = ""
     stall_ms: int = 0
     steps: tuple[str, ...] = ()
+    unsafe: bool = False
     slow: bool = False
 
 
@@ -149,8 +151,9 @@ def test_migration(case: Case, dbos_environment: dict[str, str], tmp_path: Path)
 def test_tool_writes_after(case: Case) -> None:
     path = case.folder / "before.py"
     expected = (case.folder / "after.py").read_text(encoding="utf-8")
-    assert rewrite_text(path.read_text(encoding="utf-8"), path) == expected
-    assert rewrite_text(expected, path) == expected
+    options = Options(unsafe_fixes=case.unsafe)
+    assert rewrite_text(path.read_text(encoding="utf-8"), path, options) == expected
+    assert rewrite_text(expected, path, options) == expected
 
 
 def test_blocking_needs_time_to_be_seen() -> None:
