@@ -16,8 +16,7 @@ import asyncio
 import json
 import os
 
-from dbos import AsyncSQLAlchemyDatasource, SQLAlchemyDatasource
-from dbos.error import DBOSException
+from dbos import AsyncSQLAlchemyDatasource, SQLAlchemyDatasource, error
 
 url = os.environ["APP_DATABASE_URL"]
 ds = SQLAlchemyDatasource.create(url)
@@ -28,7 +27,7 @@ refused = []
 TRIAL = """\
 try:
 {body}
-except DBOSException:
+except error.DBOSException:
     refused.append({number})
 
 """
