@@ -14,6 +14,7 @@ from dbos_asyncify.edits import (
     AsyncComprehension,
     AsyncFor,
     Bracket,
+    CallGetter,
     Collect,
     Edit,
     FromThread,
@@ -22,6 +23,7 @@ from dbos_asyncify.edits import (
     RenameCall,
     RenameInString,
     RenameReference,
+    ReplaceCallee,
     ToThread,
 )
 from dbos_asyncify.source import Source, Span
@@ -56,6 +58,10 @@ async def ship(order: str, *rest: str) -> str:
 
 async def report(orders: list[str]) -> None:
     """Ship the orders, then tell of them."""
+    import time
+
+    time.sleep(0.1)
+    places = DBOS.retrieve_queue("ships").concurrency
     handles: list[WorkflowHandle[str]] = []
     for order in orders:
         handles.append(DBOS.start_workflow(ship, order, "today"))
@@ -100,6 +106,10 @@ async def ship(order: str, *rest: str) -> str:
 
 async def report(orders: list[str]) -> None:
     """Ship the orders, then tell of them."""
+    import time
+
+    await asyncio.sleep(0.1)
+    places = await (await DBOS.retrieve_queue_async("ships")).get_concurrency_async()
     handles: list[WorkflowHandleAsync[str]] = []
     for order in orders:
         handles.append(await DBOS.start_workflow_async(ship, order, "today"))
@@ -138,6 +148,9 @@ def declared() -> list[Edit]:
     price = at("price(order, rate=2.0)")
     result = at("handle.get_result()")
     counted = at("len(handle.get_result())")
+    pause = at("time.sleep(0.1)")
+    queue = at('DBOS.retrieve_queue("ships")')
+    places = at('DBOS.retrieve_queue("ships").concurrency')
     return [
         RenameCall(sleep, "sleep", "sleep_async"),
         AddAwait(sleep),
@@ -161,6 +174,12 @@ def declared() -> list[Edit]:
         ImportName(
             at("from dbos import DBOS, WorkflowHandle"), "WorkflowHandle", "WorkflowHandleAsync", keep_old=False
         ),
+        ReplaceCallee(pause, "asyncio.sleep", Import("asyncio")),
+        AddAwait(pause),
+        RenameCall(queue, "retrieve_queue", "retrieve_queue_async"),
+        AddAwait(queue),
+        CallGetter(places, "concurrency", "get_concurrency_async"),
+        AddAwait(places),
     ]
 
 
@@ -216,6 +235,15 @@ NOT_DONE = {
     "another function in the thread": ("to_thread(price,", "to_thread(ship,"),
     "another way to a thread": ("await asyncio.to_thread(price", "await to_thread(price"),
     "no thread": ("asyncio.to_thread(price, order, rate=2.0)", "price(order, rate=2.0)"),
+    "callee kept": ("await asyncio.sleep(0.1)", "await time.sleep(0.1)"),
+    "another callee": ("await asyncio.sleep(0.1)", "await asyncio.wait(0.1)"),
+    "await dropped before another callee": ("await asyncio.sleep(0.1)", "asyncio.sleep(0.1)"),
+    "await dropped before a getter": ("= await (await DBOS.r", "= (await DBOS.r"),
+    "getter not called": (".get_concurrency_async()", ".get_concurrency_async"),
+    "getter called with an argument": (".get_concurrency_async()", ".get_concurrency_async(1)"),
+    "another getter": (".get_concurrency_async()", ".get_limiter_async()"),
+    "getter of something else": ('retrieve_queue_async("ships")).get', 'retrieve_queue_async("slips")).get'),
+    "attribute kept": (".get_concurrency_async()", ".concurrency"),
     "thread kept": ("await last.get_result()", "await to_thread(last.get_result)"),
     "generator expression kept": ("sum([len(await handle.get_result()) for handle in handles])",
                                   "sum(len(await handle.get_result()) for handle in handles)"),
@@ -264,6 +292,7 @@ NOT_ASKED_FOR = {
     "function renamed": ("async def report(", "async def tell("),
     "function made asynchronous": ("def price(", "async def price("),
     "keyword argument made positional": ("order, rate=2.0)", "order, 2.0)"),
+    "argument of another callee changed": ("asyncio.sleep(0.1)", "asyncio.sleep(0.2)"),
     "keyword renamed": ("rate=2.0)", "ratio=2.0)"),
     "arguments swapped": ('"courier", 60', '60, "courier"'),
     "arguments of the thread swapped": ('ship, order, "today"', 'order, ship, "today"'),
@@ -413,3 +442,24 @@ def test_what_stands_beside_an_edit_in_its_statement_is_compared_too() -> None:
         assert after.count(old) == 1
         with pytest.raises(VerifyError):
             verify(src, tree, after.replace(old, new), edits)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [
+        (Import("dbos", name="DBOS"), "from dbos import DBOS"),
+        (Import("dbos", alias="_DBOS", name="DBOS"), "from dbos import DBOS as _DBOS"),
+        (Import("asyncio", alias="_asyncio"), "import asyncio as _asyncio"),
+    ],
+)
+def test_the_import_that_an_edit_needs_must_be_the_one_that_is_there(wanted: Import, line: str) -> None:
+    before = "import time\n\n\nasync def f():\n    time.sleep(1)\n"
+    after = f"import time\n\n{line}\n\n\nasync def f():\n    await pause(1)\n"
+    src = source.from_bytes(Path("f.py"), before.encode())
+    tree = source.parse(src)
+    call = place("time.sleep(1)", src, tree)
+    edits = [ReplaceCallee(call, "pause", wanted), AddAwait(call)]
+    verify(src, tree, after, edits)
+    for other in ("import dbos", "from dbos import Queue", "from shop import DBOS", "import asyncio", ""):
+        with pytest.raises(VerifyError):
+            verify(src, tree, after.replace(line, other), edits)

@@ -19,6 +19,7 @@ from dbos_asyncify.edits import (
     AsyncComprehension,
     AsyncFor,
     Bracket,
+    CallGetter,
     Collect,
     Edit,
     FromThread,
@@ -27,6 +28,7 @@ from dbos_asyncify.edits import (
     RenameCall,
     RenameInString,
     RenameReference,
+    ReplaceCallee,
     ToThread,
     anchor,
 )
@@ -71,7 +73,8 @@ class Comparison:
         """The module's statements are the same, but for the imports added."""
         statements = list(after.body)
         for line in self.imports:
-            added = next((s for s in statements if isinstance(s, ast.Import) and ast.unparse(s) == line), None)
+            imports = [s for s in statements if isinstance(s, (ast.Import, ast.ImportFrom))]
+            added = next((s for s in imports if ast.unparse(s) == line), None)
             if added is None:
                 raise VerifyError(f"`{line}` is missing")
             if statements.index(added) == 0 and ast.get_docstring(before) is not None:
@@ -116,6 +119,9 @@ class Comparison:
         edit = self.taken(before, AsyncFor, MakeAsync, RenameReference, RenameInString, ImportName)
         if isinstance(before, ast.comprehension):
             return self.comprehension(before, after)
+        if isinstance(before, ast.Attribute) and (getter := self.taken(before, CallGetter)) is not None:
+            assert isinstance(getter, CallGetter)
+            return self.attribute(getter, self.unawaited(before, after))
         if isinstance(edit, AsyncFor) and isinstance(before, ast.For):
             return self.retyped(after, ast.AsyncFor, ast.For)
         if isinstance(edit, MakeAsync) and isinstance(before, ast.FunctionDef):
@@ -155,6 +161,20 @@ class Comparison:
         if ast.unparse(after) != wanted:
             raise VerifyError(f"`{ast.unparse(after)}` should be `{wanted}`")
 
+    def unawaited(self, before: ast.expr, after: ast.AST) -> ast.AST:
+        """What is under the `await`, where one was to be added."""
+        if not self.taken(before, AddAwait):
+            return after
+        if not isinstance(after, ast.Await):
+            raise VerifyError(f"`{ast.unparse(before)}` is not awaited")
+        return after.value
+
+    def attribute(self, edit: CallGetter, after: ast.AST) -> ast.AST:
+        method = after.func if isinstance(after, ast.Call) and not after.args and not after.keywords else None
+        if not isinstance(method, ast.Attribute) or method.attr != edit.getter:
+            raise VerifyError(f"{edit.old} did not become {edit.getter}()")
+        return ast.Attribute(method.value, edit.old, ast.Load())
+
     def comprehension(self, before: ast.comprehension, after: ast.AST) -> ast.AST:
         if self.taken(before.iter, AsyncComprehension) is None:
             return after
@@ -173,10 +193,7 @@ class Comparison:
 
     def calls(self, before: ast.Call, after: ast.AST) -> None:
         """A call, with what was done around it undone."""
-        if self.taken(before, AddAwait):
-            if not isinstance(after, ast.Await):
-                raise VerifyError(f"`{ast.unparse(before)}` is not awaited")
-            after = after.value
+        after = self.unawaited(before, after)
         if (collect := self.taken(before, Collect)) is not None:
             assert isinstance(collect, Collect)
             self.same(before.args[0], self.collected(collect, before, after))
@@ -190,6 +207,12 @@ class Comparison:
             if ast.unparse(func) != to_thread.spelling or not args:
                 raise VerifyError(f"`{ast.unparse(before)}` did not go to a thread")
             func = args.pop(0)
+        replaced = self.taken(before, ReplaceCallee)
+        if replaced is not None:
+            assert isinstance(replaced, ReplaceCallee)
+            if ast.unparse(func) != replaced.spelling:
+                raise VerifyError(f"`{ast.unparse(before)}` does not call {replaced.spelling}")
+            func = before.func
         expected: list[ast.expr] = list(before.args)
         callee = before.func
         if self.taken(before, FromThread):

@@ -121,6 +121,10 @@ class Catalogue:
         release = next(later, None) or (spans[-1]["until"] if spans else None)
         return load(release).member(owner, name) if release else None
 
+    def has(self, owner: str, name: str) -> bool:
+        """Whether this very release has the member `name` of the class `owner`."""
+        return (owner, name) in self._rows
+
     def members(self) -> Iterator[Member]:
         """The members that this very release has, sorted by class and name."""
         return map(self._member, self._rows.values())

@@ -3,10 +3,12 @@
 from dbos_asyncify.edits.await_call import AddAwait
 from dbos_asyncify.edits.base import Edit, Import
 from dbos_asyncify.edits.brackets import Bracket, anchor
+from dbos_asyncify.edits.call_getter import CallGetter
 from dbos_asyncify.edits.loops import AsyncComprehension, AsyncFor, Collect
 from dbos_asyncify.edits.make_async import MakeAsync
 from dbos_asyncify.edits.references import ImportName, RenameInString, RenameReference
 from dbos_asyncify.edits.rename_call import RenameCall
+from dbos_asyncify.edits.replace_callee import ReplaceCallee
 from dbos_asyncify.edits.threads import FromThread, ToThread
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "AsyncComprehension",
     "AsyncFor",
     "Bracket",
+    "CallGetter",
     "Collect",
     "Edit",
     "FromThread",
@@ -23,6 +26,7 @@ __all__ = [
     "RenameCall",
     "RenameInString",
     "RenameReference",
+    "ReplaceCallee",
     "ToThread",
     "anchor",
 ]

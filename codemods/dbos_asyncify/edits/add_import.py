@@ -1,4 +1,4 @@
-"""Where `import asyncio` goes: among the file's imports, in order."""
+"""Where `import asyncio` and `from dbos import DBOS` go: among the file's imports, in order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dbos_asyncify.edits.base import Import
 from dbos_asyncify.edits.regions import first_line
 from dbos_asyncify.source import Source
+
+Section = list[ast.Import | ast.ImportFrom]
 
 
 def insertions(source: Source, tree: ast.Module, imports: Iterable[Import]) -> list[tuple[int, str]]:
@@ -22,7 +24,10 @@ def _insertion(source: Source, tree: ast.Module, wanted: Import) -> tuple[int, s
     body = tree.body[start:]
     if start and body and body[0].lineno == tree.body[start - 1].end_lineno:
         return _after_shared_line(tree.body[start - 1 :]), newline + line + newline
-    section = _first_section(source, body)
+    sections = _sections(source, body)
+    if wanted.name and sections:
+        return _among_packages(source, sections, wanted)
+    section = sections[0] if sections else []
     if section and any(_is_standard(statement) for statement in section):
         for statement in section:
             if isinstance(statement, ast.ImportFrom) or _sort_key(statement) > wanted.module:
@@ -36,6 +41,23 @@ def _insertion(source: Source, tree: ast.Module, wanted: Import) -> tuple[int, s
     if body:
         return _above_comments(source, first_line(body[0])), f"{line}{newline}{newline}"
     return len(source.lines) + 1, line + newline
+
+
+def _among_packages(source: Source, sections: list[Section], wanted: Import) -> tuple[int, str]:
+    """The place of an import from a package: behind the standard library's, before the project's own modules."""
+    line, newline = wanted.line, source.newline
+    packages = next((section for section in sections if any(map(_is_package, section))), None)
+    if packages is not None:
+        for statement in packages:
+            if isinstance(statement, ast.ImportFrom) and (
+                statement.level or (_is_package(statement) and (statement.module or "") > wanted.module)
+            ):
+                return statement.lineno, line + newline
+        return (packages[-1].end_lineno or 0) + 1, _after(source, packages[-1], line)
+    last = next((statement for section in sections for statement in reversed(section) if _is_standard(statement)), None)
+    if last is None:
+        return sections[0][0].lineno, f"{line}{newline}{newline}"
+    return (last.end_lineno or 0) + 1, _after(source, last, newline + line)
 
 
 def _after_shared_line(statements: list[ast.stmt]) -> int:
@@ -62,20 +84,26 @@ def _after_prologue(tree: ast.Module) -> int:
     return count
 
 
-def _first_section(source: Source, body: list[ast.stmt]) -> list[ast.Import | ast.ImportFrom]:
-    """The first run of import statements without a blank line in it, if the code begins with its imports."""
-    section: list[ast.Import | ast.ImportFrom] = []
+def _sections(source: Source, body: list[ast.stmt]) -> list[Section]:
+    """The runs of import statements without a blank line in them that the code begins with."""
+    sections: list[Section] = []
     for statement in body:
         if not isinstance(statement, (ast.Import, ast.ImportFrom)):
-            if section or not isinstance(statement, (ast.Expr, ast.Assign, ast.If, ast.Try)):
+            if sections or not isinstance(statement, (ast.Expr, ast.Assign, ast.If, ast.Try)):
                 break
             continue
-        if section and any(not text.strip() for text in source.lines[section[-1].end_lineno : statement.lineno - 1]):
-            break
         if not source.lines[statement.lineno - 1].startswith(("import", "from")):
             break
-        section.append(statement)
-    return section
+        between = source.lines[sections[-1][-1].end_lineno : statement.lineno - 1] if sections else [""]
+        if any(not text.strip() for text in between):
+            sections.append([])
+        sections[-1].append(statement)
+    return sections
+
+
+def _is_package(statement: ast.Import | ast.ImportFrom) -> bool:
+    relative = isinstance(statement, ast.ImportFrom) and statement.level
+    return not relative and not _is_standard(statement)
 
 
 def _is_standard(statement: ast.Import | ast.ImportFrom) -> bool:

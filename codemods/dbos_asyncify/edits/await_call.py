@@ -13,9 +13,10 @@ from dbos_asyncify.edits.base import Edit
 
 @dataclass(frozen=True, slots=True)
 class AddAwait(Edit):
-    """Await the call."""
+    """Await the call, or the attribute that becomes one."""
 
     rank: ClassVar[int] = 3
+    node_types: ClassVar[tuple[type[cst.CSTNode], ...]] = (cst.Call, cst.Attribute)
 
     def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(node, cst.BaseExpression)

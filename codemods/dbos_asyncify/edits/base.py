@@ -12,14 +12,16 @@ from dbos_asyncify.source import Span
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An import that an edit relies on: `import module` or `import module as alias`."""
+    """An import that an edit relies on: `import module`, or `from module import name`; perhaps `as alias`."""
 
     module: str
     alias: str = ""
+    name: str = ""
 
     @property
     def line(self) -> str:
-        return f"import {self.module} as {self.alias}" if self.alias else f"import {self.module}"
+        statement = f"from {self.module} import {self.name}" if self.name else f"import {self.module}"
+        return f"{statement} as {self.alias}" if self.alias else statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dbos_asyncify.project.callees import Implicit, called_functions
 from dbos_asyncify.project.facts import Function
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import Api, Atom, Bound, Func, Role
-from dbos_asyncify.rules.base import Draft
+from dbos_asyncify.rules.base import Draft, all_rules
 from dbos_asyncify.rules.blocking_helper import BlockingHelper
 from dbos_asyncify.source import span
 
@@ -66,7 +66,7 @@ class Helpers:
             function = self.program.function(func)
             if func.role is Role.PLAIN and not function.is_async and not (calls and function.is_generator):
                 found[func.module, func.index] = None
-        return list(found)
+        return sorted(found)
 
     # how it is found
 
@@ -90,11 +90,20 @@ class Helpers:
                 if not self.program.silenced(call.path, call.span, draft.rule.code):
                     effect = RAISES if RAISES in draft.message else STOPS
                     return Link(call.unit, call.node, ast.unparse(call.node.func), None, effect)
+        for draft in self.attributes(key):
+            if not self.program.silenced(draft.call.path, draft.call.span, draft.rule.code):
+                return Link(draft.call.unit, draft.call.node, ast.unparse(draft.call.node), None, STOPS)
         for unit, implicit in self.program.implicit_calls.get(key, ()):
             for atom in implicit.functions:
                 if blocks_by_itself(self.program, atom):
                     return Link(unit, implicit.node, atom_name(self.program, atom), None, STOPS)
         return None
+
+    def attributes(self, key: FunctionKey) -> list[Draft]:
+        """What the rules find at the attributes in a function's body, as if it ran on the loop."""
+        checks = [rule.check_attribute for rule in all_rules().values() if rule.blocks]
+        found = (check(self.program, site) for site in self.program.attributes_in(key) for check in checks)
+        return [draft for draft in found if draft is not None]
 
     def _reach(self) -> tuple[list[FunctionKey], dict[FunctionKey, list[tuple[FunctionKey, Link]]]]:
         """The functions that block by themselves, of all that coroutines reach; and who runs which, backwards."""
@@ -176,7 +185,7 @@ def on_loop(program: Program) -> Iterator[tuple[Unit, Implicit]]:
         (unit, implicit)
         for spots in program.implicit_calls.values()
         for unit, implicit in spots
-        if program.on_loop(unit, implicit.context)
+        if program.on_loop(unit, implicit.context) and not implicit.inline
     ]
     return iter(sorted(found, key=lambda each: (each[0].source.path, span(each[1].node, each[0].source))))
 

@@ -16,7 +16,7 @@ from dbos_asyncify.flow.crossings import Crossings
 from dbos_asyncify.flow.helpers import Helpers, Local, on_loop
 from dbos_asyncify.flow.promotion import Promotion
 from dbos_asyncify.flow.uses import Use, Uses, kept_sites, origins, thread_call
-from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Unit
+from dbos_asyncify.project.program import AttributeSite, CallSite, FunctionKey, Program, Unit
 from dbos_asyncify.project.values import (
     DATA,
     NONE,
@@ -71,6 +71,10 @@ def _local(program: Program, call: CallSite) -> Draft | None:
     return next((draft for rule in rules if (draft := rule.check(program, call))), None)
 
 
+def _of_attribute(program: Program, attribute: AttributeSite) -> Iterator[Draft]:
+    yield from filter(None, (rule.check_attribute(program, attribute) for rule in all_rules().values()))
+
+
 def _silenced(program: Program, draft: Draft) -> bool:
     return program.silenced(draft.call.path, draft.call.span, draft.rule.code)
 
@@ -94,6 +98,10 @@ def _drafts(program: Program, local: Local, crossings: Crossings) -> Iterator[Dr
         draft = crossings.implicit(unit, spot)
         if draft is not None:
             yield draft
+    for attribute in program.attributes():
+        yield from _of_attribute(program, attribute)
+    for unit in program.units.values():
+        yield from (draft for rule in all_rules().values() for draft in rule.check_unit(program, unit))
 
 
 def _awaited_later(program: Program, uses: Uses, drafts: list[Draft]) -> list[Draft]:

@@ -185,11 +185,11 @@ class Promotion:
         """Whether each call in the body that blocks has a fix that is safe, but for what runs beside the caller."""
         program = crossings.program
         beside = program.concurrency.runs_beside(*key)
-        for call in program.calls_in(key):
-            draft = self.local(call) or crossings.draft(call)
+        found = [self.local(call) or crossings.draft(call) for call in program.calls_in(key)]
+        for draft in (*found, *self.helpers.attributes(key)):
             if draft is None or not draft.rule.blocks:
                 continue
-            if draft.reason or program.silenced(call.path, call.span, draft.rule.code):
+            if draft.reason or program.silenced(draft.call.path, draft.call.span, draft.rule.code):
                 return False
             if draft.safety is not Safety.SAFE and not beside:
                 return False

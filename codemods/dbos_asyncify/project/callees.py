@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dbos_asyncify.project import library
-from dbos_asyncify.project.facts import Context
+from dbos_asyncify.project.facts import Context, Facts
 from dbos_asyncify.project.lookup import Values, node_key
 from dbos_asyncify.project.values import Api, Atom, Bound, Box, BoxMethod, Cls, Ext, Func, Obj, Partial
 
@@ -59,13 +59,15 @@ def called_functions(values: Values, atoms: Iterable[Atom]) -> Iterator[Func]:
 class Implicit(NamedTuple):
     """Functions that run where `node` is evaluated, although the code does not call them; `how` says what does.
 
-    Among them are the generator functions whose generators are iterated over or entered there.
+    Among them are the generator functions whose generators are iterated over or entered there. `inline` are lambdas:
+    in a coroutine, what stands in them is looked at by itself.
     """
 
     node: ast.expr
     context: Context
     functions: tuple[Atom, ...]
     how: str
+    inline: bool = False
 
 
 def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
@@ -90,21 +92,29 @@ def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
         if isinstance(node, ast.Call):
             callee = values.value(module, facts.numbers[node.func])
             arguments = [*node.args, *(word.value for word in node.keywords)]
-            given = tuple(
-                atom
-                for argument in arguments
-                for atom in values.value(module, facts.numbers.get(argument, -1))
-                if isinstance(atom, (Func, Bound, Partial, Api))
-            )
-            if given and library.calls_at_once(callee):
-                yield Implicit(node, context, given, f"`{ast.unparse(node.func)}()`")
+            given = _callables(values, facts, module, (a for a in arguments if not isinstance(a, ast.Lambda)))
+            lambdas = _callables(values, facts, module, (a for a in arguments if isinstance(a, ast.Lambda)))
+            if library.calls_at_once(callee):
+                for functions, inline in ((given, False), (lambdas, True)):
+                    if functions:
+                        yield Implicit(node, context, functions, f"`{ast.unparse(node.func)}()`", inline)
             known = {library.last_name(a.path) for a in callee if isinstance(a, Ext)}
             if isinstance(node.func, ast.Attribute) and not any(
                 isinstance(a, (Func, Bound, BoxMethod)) for a in callee
             ):
                 known.add(node.func.attr)
-            if given and known & library.CALLED_BY_LOOP:
-                yield Implicit(node, context, given, f"the event loop, for `{ast.unparse(node.func)}()`,")
+            if (given or lambdas) and known & library.CALLED_BY_LOOP:
+                yield Implicit(node, context, (*given, *lambdas), f"the event loop, for `{ast.unparse(node.func)}()`,")
+
+
+def _callables(values: Values, facts: Facts, module: int, arguments: Iterable[ast.expr]) -> tuple[Atom, ...]:
+    """What can be called among these arguments."""
+    return tuple(
+        atom
+        for argument in arguments
+        for atom in values.value(module, facts.numbers.get(argument, -1))
+        if isinstance(atom, (Func, Bound, Partial, Api))
+    )
 
 
 def _setters(values: Values, owner: Iterable[Atom], name: str) -> tuple[Atom, ...]:

@@ -186,7 +186,7 @@ def _function(values: Values, func: Func, args: list[Given], site: Site) -> Iter
 
 def _api(values: Values, owner: str, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
     if name in ROLES:
-        decorator = Decorator(ROLES[name])
+        decorator = Decorator(ROLES[name], owner)
         functions = [atom for given in args for atom in given.atoms if isinstance(atom, Func)]
         return [_decorated(decorator.role, a) for a in functions] if functions else (decorator,)
     member = values.catalogue.member(owner, name)
@@ -277,6 +277,8 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
     if name == "gather":
         _run_concurrently(values, args, site)
         return _awaitable(values, site, _gathered(values, args, site))
+    if path == "asyncio.run":
+        return values.awaited(_first(args))
     if path.startswith(("asyncio.", "anyio.")) and name in library.CONCURRENT | library.PASS_AWAITABLE:
         if name in library.CONCURRENT:
             _run_concurrently(values, args, site)
@@ -319,7 +321,7 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
 def _dbos_class(values: Values, path: str) -> Iterable[Atom]:
     owner = path.removeprefix("dbos.")
     if owner in values.classes:
-        return (Inst(owner),)
+        return (Inst(owner, constructed=True),)
     return (UNKNOWN,) if "()" in path else (Ext(f"{path}()"),)
 
 

@@ -19,13 +19,15 @@ _DRAW = frozenset({"DBOS", "Queue", "Debouncer", "SQLAlchemyDatasource", "AsyncS
 class Concurrency:
     """What the calls of a program say about that.
 
-    `workflow_code`: async workflows and the plain functions that they call. `concurrent`: the plain coroutines that
+    `workflow_code`: async workflows and the plain functions that they call; `mixed`: those of the latter that may run
+    outside a workflow too, called by other code. `concurrent`: the plain coroutines that
     workflow code hands to `gather`, `create_task` and the like, the functions that make such tasks and go on beside
     them, and what all these call in turn. `several`: those of `concurrent` that draw more than one step, and what they
     call. `roles`: the roles of all functions that have one. `draws`: how many steps a function draws.
     """
 
     workflow_code: frozenset[FunctionKey]
+    mixed: frozenset[FunctionKey]
     concurrent: frozenset[FunctionKey]
     several: frozenset[FunctionKey]
     roles: Mapping[FunctionKey, Role]
@@ -61,7 +63,16 @@ class Concurrency:
         concurrent = _closure(gathered, calls)
         draws = Draws(values)
         several = _closure({key for key in concurrent if draws.by(key) > 1}, calls)
-        return cls(frozenset(workflow_code), frozenset(concurrent), frozenset(several), roles, draws)
+        outside = [called for caller, functions in calls.items() if caller not in workflow_code for called in functions]
+        mixed = workflow_code & _closure([*outside, *(values.escaped - workflows)], calls)
+        return cls(
+            workflow_code=frozenset(workflow_code),
+            mixed=frozenset(mixed),
+            concurrent=frozenset(concurrent),
+            several=frozenset(several),
+            roles=roles,
+            draws=draws,
+        )
 
 
 def _calls(values: Values) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, set[FunctionKey]]]:

@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from dbos_asyncify.dbos_api import Catalogue
 from dbos_asyncify.findings import Place
@@ -73,6 +74,18 @@ class CallSite(Spot):
 
 def _nothing_silenced(path: Path, place: Span, code: str) -> bool:
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSite(Spot):
+    """An attribute that is read or set, and what it is an attribute of; `context` as for a call."""
+
+    node: ast.Attribute
+    owner: Value
+
+
+Node = TypeVar("Node", bound=ast.expr)
+SiteT = TypeVar("SiteT", CallSite, AttributeSite)
 
 
 @dataclass
@@ -146,46 +159,61 @@ class Program:
 
         Left out: what stands inside `with pytest.raises(...)`, where failing is the point.
         """
-        for unit in self.units.values():
-            for call in self._call_sites[unit.number]:
-                if call.context.on_loop:
-                    yield call
-                elif call.function_key in self.promoted:
-                    yield _as_if_on_loop(call)
+        return self._on_loop(self._call_sites)
+
+    def attributes(self) -> Iterator[AttributeSite]:
+        """Every attribute that is read or set in a coroutine; as `calls`."""
+        return self._on_loop(self._attribute_sites)
+
+    def _on_loop(self, sites: Mapping[FunctionKey, list[SiteT]]) -> Iterator[SiteT]:
+        by_unit: dict[int, list[SiteT]] = {number: [] for number in self.units}
+        for key, found in sites.items():
+            if key in self.promoted:
+                by_unit[key[0]].extend(map(as_if_on_loop, found))
+            else:
+                by_unit[key[0]].extend(site for site in found if site.context.on_loop)
+        for found in by_unit.values():
+            yield from sorted(found, key=lambda site: (site.node.lineno, site.node.col_offset))
 
     def synchronous_calls(self) -> Iterator[CallSite]:
         """As `calls`, for those that run in no coroutine as the code is: in functions, lambdas, the module itself."""
-        for unit in self.units.values():
-            yield from (call for call in self._call_sites[unit.number] if not call.context.on_loop)
+        for found in self._call_sites.values():
+            yield from (call for call in found if not call.context.on_loop)
 
     def calls_in(self, function: FunctionKey) -> Iterator[CallSite]:
-        """The calls in a function's body, as if they ran on the loop."""
-        return map(_as_if_on_loop, self._calls_by_function.get(function, ()))
+        """The calls in a synchronous function's body, as if they ran on the loop."""
+        return map(as_if_on_loop, self._call_sites.get(function, ()))
+
+    def attributes_in(self, function: FunctionKey) -> Iterator[AttributeSite]:
+        """The same for attributes."""
+        return map(as_if_on_loop, self._attribute_sites.get(function, ()))
 
     @cached_property
-    def _call_sites(self) -> Mapping[int, list[CallSite]]:
-        """All calls of each file, in the order of the text, without those that are expected to raise."""
-        found: dict[int, list[CallSite]] = {}
+    def _call_sites(self) -> Mapping[FunctionKey, list[CallSite]]:
+        """All calls by the function that they stand in, in the order of the text."""
+        return self._sites(ast.Call, lambda spot: CallSite(*spot, self.callee(spot[0], spot[1])))
+
+    @cached_property
+    def _attribute_sites(self) -> Mapping[FunctionKey, list[AttributeSite]]:
+        return self._sites(ast.Attribute, lambda spot: AttributeSite(*spot, self.value(spot[0], spot[1].value)))
+
+    def _sites(
+        self, kind: type[Node], made: Callable[[tuple[Unit, Node, int, Context]], SiteT]
+    ) -> dict[FunctionKey, list[SiteT]]:
+        """All nodes of a kind, without what is expected to raise."""
+        found: dict[FunctionKey, list[SiteT]] = {}
         for unit in self.units.values():
-            calls = found.setdefault(unit.number, [])
             for node, number in unit.facts.numbers.items():
-                if not isinstance(node, ast.Call):
+                if not isinstance(node, kind):
                     continue
                 context = unit.facts.contexts[number]
                 if not context.on_loop and self._lambda_on_loop(unit, context):
                     context = context._replace(on_loop=True, trap="lambda")
                 if not self.expects_error(unit, context):
-                    calls.append(CallSite(unit, node, number, context, self.callee(unit, node)))
-            calls.sort(key=lambda call: (call.node.lineno, call.node.col_offset))
-        return found
-
-    @cached_property
-    def _calls_by_function(self) -> Mapping[FunctionKey, list[CallSite]]:
-        found: dict[FunctionKey, list[CallSite]] = {}
-        for calls in self._call_sites.values():
-            for call in calls:
-                if not call.context.on_loop:
-                    found.setdefault(call.function_key, []).append(call)
+                    site = made((unit, node, number, context))
+                    found.setdefault((unit.number, context.function), []).append(site)
+        for sites in found.values():
+            sites.sort(key=lambda site: (site.node.lineno, site.node.col_offset))
         return found
 
     @cached_property
@@ -330,8 +358,9 @@ class Program:
         return Coroutines.of(self.units, self.values)
 
 
-def _as_if_on_loop(call: CallSite) -> CallSite:
-    return replace(call, context=call.context._replace(on_loop=True))
+def as_if_on_loop(site: SiteT) -> SiteT:
+    """The same place, as it is where its function is a coroutine function."""
+    return replace(site, context=site.context._replace(on_loop=True))
 
 
 def without_body(node: ast.AST) -> bool:

@@ -180,7 +180,7 @@ class Solver(Values):
         atoms = self.node(module, parameter.default)
         if parameter.annotation < 0:
             return atoms
-        return [atom for atom in atoms if not isinstance(atom, Ext) and atom is not UNKNOWN]
+        return [a for a in atoms if not (isinstance(a, Ext) and a.path.endswith("()")) and a is not UNKNOWN]
 
     def hierarchy(self, module: int, cls: f.Class) -> None:
         """Note a class with its bases; a protocol with the classes that have all of its methods."""
@@ -282,7 +282,7 @@ class Solver(Values):
         if path.startswith(DBOS) and name in self.classes:
             if name.startswith("WorkflowHandle"):
                 return (Handle(site, "Async" in name, declared=True),)
-            return (Inst(name),)
+            return (Inst(name, declared=True),)
         if name in _TRANSPARENT:
             chosen = parts[:1] if name == "Annotated" else parts
             return [atom for part in chosen for atom in part]
@@ -331,7 +331,7 @@ class Solver(Values):
     def apply_decorator(self, atom: Atom, functions: set[Atom], site: Site) -> set[Atom] | None:
         """What a decorator makes of functions: empty for nothing that matters, None where that is not known yet."""
         if isinstance(atom, Api) and atom.name in ROLES:
-            atom = Decorator(ROLES[atom.name])  # `@ds.transaction` without a call
+            atom = Decorator(ROLES[atom.name], atom.owner)  # `@ds.transaction` without a call
         if isinstance(atom, Decorator):
             return {Func(a.module, a.index, atom.role) for a in functions if isinstance(a, Func)}
         if isinstance(atom, (Func, Bound)):

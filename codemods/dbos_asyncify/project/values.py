@@ -56,9 +56,12 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Inst:
-    """An instance of a public class of dbos."""
+    """An instance of a public class of dbos; `declared` where only an annotation says so, `constructed` where the
+    class itself was called."""
 
     cls: str
+    declared: bool = False
+    constructed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,10 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Decorator:
-    """A decorator of DBOS: what it returns is its argument, in that role."""
+    """A decorator of DBOS: what it returns is its argument, in that role; `owner` is the class that it is from."""
 
     role: Role
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dbos_asyncify.edits import Bracket, anchor
 from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Context
-from dbos_asyncify.project.program import CallSite, Program, Unit
+from dbos_asyncify.project.program import Program, Spot, Unit
 from dbos_asyncify.project.values import DATA, Api, Ext
 from dbos_asyncify.source import span
 
@@ -28,14 +28,16 @@ class Placement:
     brackets: tuple[Bracket, ...] = ()
 
 
-def placement(program: Program, call: CallSite) -> Placement:
-    """Look outwards from a call."""
+def placement(program: Program, call: Spot) -> Placement:
+    """Look outwards from a call, or from an attribute that becomes one."""
     unit = call.unit
     taker = _taker(program, unit, call.node)
     if taker is not None:
         return Placement(awaited=True, concurrently=taker != "await")
     if _shows_its_source(unit, call.node):
         return Placement(False, obstacle="the f-string also prints the text of the call, which would change")
+    if isinstance(unit.facts.parents.get(call.node), ast.pattern):
+        return Placement(False, obstacle="a pattern cannot await: compute the value before the match statement")
     brackets, obstacle = awaitable_in(program, unit, call.context)
     return Placement(False, obstacle=obstacle, brackets=brackets)
 

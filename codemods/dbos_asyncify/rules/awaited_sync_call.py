@@ -16,7 +16,7 @@ class AwaitedSyncCall(Rule):
     """A synchronous call stands where an awaitable belongs.
 
     ## What it does
-    Finds synchronous DBOS calls, transactions, steps and workflows directly under `await`, or handed to
+    Finds synchronous DBOS calls, transactions, steps, workflows and `time.sleep` directly under `await`, or handed to
     `asyncio.gather`, `create_task`, `wait_for` and the like.
 
     ## Why

@@ -1,11 +1,11 @@
-"""What a rule is, and what it says of one call."""
+"""What a rule is, and what it says of one place."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import ClassVar
 
 from dbos_asyncify.edits import Edit
 from dbos_asyncify.findings import Place, Safety
-from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot
+from dbos_asyncify.project.program import AttributeSite, CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a rule says of one call: a finding before its fix is joined with others.
+    """What a rule says of one place, mostly a call: a finding before its fix is joined with others.
 
     `reason` says why a person must decide; there are no `edits` then. `turns` says that the edits make the handles
     or the stream that the call gives asynchronous. `origins` are the calls that gave the handle which this call
@@ -58,6 +58,16 @@ class Rule:
     def check(cls, program: Program, call: CallSite) -> Draft | None:
         """What is wrong with this call, or None."""
         return None
+
+    @classmethod
+    def check_attribute(cls, program: Program, attribute: AttributeSite) -> Draft | None:
+        """What is wrong with this use of an attribute, or None."""
+        return None
+
+    @classmethod
+    def check_unit(cls, program: Program, unit: Unit) -> Iterable[Draft]:
+        """What is wrong with a file wherever it runs: with its definitions."""
+        return ()
 
     @classmethod
     def documentation(cls) -> str:

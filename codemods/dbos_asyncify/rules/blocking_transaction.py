@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.values import Api, Role
+from dbos_asyncify.project.values import Api, Func, Role
 from dbos_asyncify.remedies.callee import loop_use, synchronous_functions
 from dbos_asyncify.remedies.remedy import in_thread
 from dbos_asyncify.rules.base import Draft, Rule
+from dbos_asyncify.rules.wrong_colour_decorator import refused_by
 
 DATASOURCE = "SQLAlchemyDatasource"
 
@@ -59,6 +60,11 @@ class BlockingTransaction(Rule):
         message = f"the transaction `{ast.unparse(call.node.func)}` runs on the event loop and stops it"
         if not certain and not (tx_step and len(call.callee) == 1):
             return Draft(cls, call, message, reason="what is called here can also be something else")
+        if any(
+            isinstance(f, Func) and refused_by(program, program.units[f.module], program.function(f)) for f in functions
+        ):
+            reason = "the function and its decorator do not go together, which must be mended first (DBA114)"
+            return Draft(cls, call, message, reason=reason)
         if program.concurrency.runs_beside(*call.function_key):
             reason = (
                 "this coroutine runs beside others of its workflow; in a thread the order of its steps would be "

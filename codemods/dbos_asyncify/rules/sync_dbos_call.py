@@ -89,11 +89,11 @@ def asynchronous(rule: type[Rule], program: Program, call: CallSite, member: Mem
 
 def api_member(program: Program, call: CallSite) -> Member | None:
     """The synchronous member of a dbos class that is called here, if there is (at least possibly) one."""
-    for atom in call.callee:
-        if isinstance(atom, Api):
-            member = program.catalogue.member(atom.owner, atom.name)
-            if member is not None and not member.is_async and member.kind in ("method", "generator"):
-                return member
+    members = [atom for atom in call.callee if isinstance(atom, Api)]
+    for atom in sorted(members, key=lambda atom: (atom.owner, atom.name)):
+        member = program.catalogue.member(atom.owner, atom.name)
+        if member is not None and not member.is_async and member.kind in ("method", "generator"):
+            return member
     return None
 
 

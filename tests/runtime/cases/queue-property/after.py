@@ -1,0 +1,13 @@
+from dbos import DBOS
+
+
+def setup() -> None:
+    DBOS.register_queue("prints", concurrency=4, limiter={"limit": 10, "period": 2.0})
+
+
+@DBOS.workflow()
+async def workflow() -> list[object]:
+    prints = await DBOS.retrieve_queue_async("prints")
+    assert prints is not None
+    await prints.set_concurrency_async(3)
+    return [await prints.get_concurrency_async(), (await prints.get_limiter_async())["limit"], f"{await prints.get_worker_concurrency_async()}"]
