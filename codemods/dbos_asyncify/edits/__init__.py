@@ -3,6 +3,7 @@
 from dbos_asyncify.edits.await_call import AddAwait
 from dbos_asyncify.edits.base import Edit, Import
 from dbos_asyncify.edits.brackets import Bracket, anchor
+from dbos_asyncify.edits.comments import EditComment
 from dbos_asyncify.edits.loops import AsyncComprehension, AsyncFor, Collect
 from dbos_asyncify.edits.references import ImportName, RenameInString, RenameReference
 from dbos_asyncify.edits.rename_call import RenameCall
@@ -15,6 +16,7 @@ __all__ = [
     "Bracket",
     "Collect",
     "Edit",
+    "EditComment",
     "FromThread",
     "Import",
     "ImportName",

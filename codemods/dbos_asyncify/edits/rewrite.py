@@ -97,6 +97,8 @@ def _targets(
             place = positions[node.iter]
         elif isinstance(node, cst.GeneratorExp):
             place = positions[_anchor(node)]
+        elif isinstance(node, (cst.TrailingWhitespace, cst.EmptyLine)) and node.comment:
+            place = positions[node.comment]
         for edit in wanted.get((place.start.line, place.start.column), ()):
             ends = place.end.line + shift == edit.span.end_line and place.end.column == edit.span.end_column
             if isinstance(node, edit.node_types) and (ends or isinstance(edit, AsyncFor)):
@@ -128,10 +130,13 @@ class EditTransformer(cst.CSTTransformer):
         self.stack.append(node)
         return True
 
-    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode | cst.RemovalSentinel:  # type: ignore[override]
         self.stack.pop()
         parent = self.stack[-1] if self.stack else None
         for edit in sorted(self.targets.get(original_node, ()), key=lambda edit: edit.rank):
-            updated_node = edit.apply(updated_node, parent, original_node)
             self.done.add(id(edit))
+            changed = edit.apply(updated_node, parent, original_node)
+            if isinstance(changed, cst.RemovalSentinel):
+                return changed
+            updated_node = changed
         return updated_node
