@@ -153,5 +153,5 @@ _FORM = "`# asyncify: ignore[DBA101]`"
 
 def _advice(name: str) -> str:
     names = {spelling.lower(): spelling for rule in all_rules().values() for spelling in (rule.code, rule.name)}
-    close = difflib.get_close_matches(name.lower(), names, n=1)
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.85)
     return f"did you mean `{names[close[0]]}`?" if close else "write codes or names of rules in full"
