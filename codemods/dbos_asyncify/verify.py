@@ -266,7 +266,7 @@ def _lines(source: Source, text: str, edits: Iterable[Edit], changed: Mapping[in
         number: _commented(line, changed[number]) if number in changed else line
         for number, line in enumerate(source.lines, start=1)
     }
-    last = max((number for number, line in wanted.items() if line), default=0)
+    final = max((number for number, line in wanted.items() if line), default=0)
     result = tuple(io.StringIO(text, newline=""))
     position = 0
     for number, line in wanted.items():
@@ -275,8 +275,8 @@ def _lines(source: Source, text: str, edits: Iterable[Edit], changed: Mapping[in
         try:
             position = result.index(line, position) + 1
         except ValueError:
-            ends = (line + source.newline, line.rstrip("\r\n"))  # whether the file ends with a line end may differ
-            if number != last or not any(end in result[position:] for end in ends):
+            end = line.rstrip("\r\n") + ("" if line.endswith(("\r", "\n")) else source.newline)
+            if number != final or source.lines[-1].endswith(("\r", "\n")) or end not in result[position:]:
                 raise VerifyError(f"line {number} changed, which no edit concerns") from None
 
 

@@ -67,7 +67,7 @@ def _within(source: Source, tree: ast.Module, wider: Region, region: Region) -> 
 
 def transform(lines: Sequence[str], region: Region) -> str:
     """Parse the lines of a region, carry out its edits, print it. Raises EditError, ParserSyntaxError."""
-    indented = lines[0][:1] in " \t\f"
+    indented = region.first > 1 and lines[0][:1] in " \t\f"
     newline = "\r\n" if lines[0].endswith("\r\n") else "\r" if lines[0].endswith("\r") else "\n"
     wrapper = f"if 1:{newline}" if indented else ""
     module = cst.parse_module(wrapper + "".join(lines))
