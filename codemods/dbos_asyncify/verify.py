@@ -285,4 +285,7 @@ def _commented(line: str, edit: EditComment) -> str:
     code, end = line[: edit.span.column], line[len(line.rstrip("\r\n")) :]
     if edit.new:
         return code + edit.new + end
-    return code.rstrip() + end if code.strip() else ""
+    if not code.strip():
+        return ""
+    bare = code.rstrip()
+    return (code if bare.endswith(";") else bare) + end  # blanks behind a semicolon are the semicolon's

@@ -33,11 +33,16 @@ def rewrite(source: Source, tree: ast.Module, edits: Sequence[Edit]) -> str:
     result: list[str] = []
     position = 1
     for first, _, replaced, text in sorted(pieces):
+        if first < position:
+            raise EditError(f"line {first}: nothing can be put there, it is part of an edited statement")
         result.extend(source.lines[position - 1 : first - 1])
         result.append(text)
         position = max(position, first + replaced)
     result.extend(source.lines[position - 1 :])
-    return "".join(result)
+    rewritten = "".join(result)
+    if result and not result[-1] and not source.lines[-1].endswith(("\n", "\r")):
+        return rewritten[: -len(source.newline)]  # the last line is gone: the one above has no line end then
+    return rewritten
 
 
 def _transformed(source: Source, tree: ast.Module, region: Region) -> str:
@@ -67,7 +72,7 @@ def _within(source: Source, tree: ast.Module, wider: Region, region: Region) -> 
 
 def transform(lines: Sequence[str], region: Region) -> str:
     """Parse the lines of a region, carry out its edits, print it. Raises EditError, ParserSyntaxError."""
-    indented = region.first > 1 and lines[0][:1] in " \t\f"
+    indented = lines[0][:1] in " \t\f" and not lines[0].lstrip().startswith("#")
     newline = "\r\n" if lines[0].endswith("\r\n") else "\r" if lines[0].endswith("\r") else "\n"
     wrapper = f"if 1:{newline}" if indented else ""
     module = cst.parse_module(wrapper + "".join(lines))
@@ -75,7 +80,9 @@ def transform(lines: Sequence[str], region: Region) -> str:
     positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
     transformer = EditTransformer(_targets(dict(positions.items()), region.edits, shift))
     result = module.visit(transformer).code
-    if lines[-1].endswith("\r") and not result.endswith("\r"):
+    if not result.strip():
+        result = ""  # nothing but a comment was there
+    elif lines[-1].endswith("\r") and not result.endswith("\r"):
         result += "\r"  # LibCST drops a carriage return at the end
     missing = set(map(id, region.edits)) - transformer.done
     if missing:
