@@ -17,6 +17,7 @@ from dbos_asyncify.edits import (
     CallGetter,
     Collect,
     Edit,
+    EditComment,
     FromThread,
     Import,
     ImportName,
@@ -409,6 +410,8 @@ def test_another_spelling_is_refused(old: str, new: str) -> None:
         RenameCall(Span(1, 0, 1, 1), "recv", "recv_async"),
         AsyncFor(Span(1, 0, 1, 9)),
         Bracket(Span(2, 0, 2, 0), (2, 2)),
+        EditComment(Span(3, 9, 3, 11), "# x", ""),
+        EditComment(Span(8, 12, 8, 27), "# orders a week", ""),
         ImportName(Span(1, 0, 1, 30), "WorkflowHandle", "WorkflowHandleAsync", keep_old=False),
     ],
     ids=lambda edit: type(edit).__name__,
@@ -463,3 +466,48 @@ def test_the_import_that_an_edit_needs_must_be_the_one_that_is_there(wanted: Imp
     for other in ("import dbos", "from dbos import Queue", "from shop import DBOS", "import asyncio", ""):
         with pytest.raises(VerifyError):
             verify(src, tree, after.replace(line, other), edits)
+
+
+class TestComments:
+    """Comments that an edit changes or takes away, and those beside them."""
+
+    BEFORE = "import os  # one\n\n# two\nf(  # three\n    g(1),  # four\n    # five\n)\nx = 1  # six\n"
+    AFTER = "import os\n\nf(  # 3\n    g(1),\n)\nx = 1  # six\n"
+    SOURCE = source.from_bytes(Path("f.py"), BEFORE.encode())
+
+    def edits(self) -> list[EditComment]:
+        new = {"# one": "", "# two": "", "# three": "# 3", "# four": "", "# five": ""}
+        found = [(row, line.find("#"), line) for row, line in enumerate(self.BEFORE.splitlines(), 1) if "#" in line]
+        return [
+            EditComment(Span(row, column, row, len(line)), line[column:], new[line[column:]])
+            for row, column, line in found
+            if line[column:] in new
+        ]
+
+    def prove(self, after: str) -> None:
+        verify(self.SOURCE, source.parse(self.SOURCE), after, self.edits())
+
+    def test_declared_edits_pass(self) -> None:
+        self.prove(self.AFTER)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        {
+            "not taken away": ("import os\n", "import os  # one\n"),
+            "line kept": ("\n\nf(", "\n\n# two\nf("),
+            "changed into something else": ("# 3", "# three"),
+            "other comment taken away": ("x = 1  # six", "x = 1"),
+            "other comment changed": ("# six", "# seven"),
+            "blanks left behind": ("import os\n", "import os  \n"),
+            "blanks before it changed": ("f(  # 3", "f( # 3"),
+            "code in its line changed": ("g(1)", "g(2)"),
+            "code in its line spelled in another way": ("g(1)", "g( 1)"),
+            "blank line taken away": ("os\n\n", "os\n"),
+            "line end taken away": ("# six\n", "# six"),
+            "comment added": ("x = 1", "y = 1  # one\nx = 1"),
+        }.values(),
+    )
+    def test_any_other_change_is_refused(self, old: str, new: str) -> None:
+        assert self.AFTER.count(old) == 1
+        with pytest.raises(VerifyError):
+            self.prove(self.AFTER.replace(old, new))

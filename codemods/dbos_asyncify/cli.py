@@ -21,7 +21,7 @@ from dbos_asyncify import __version__, config
 from dbos_asyncify.apply import ApplyError, ready, write_all
 from dbos_asyncify.config import ConfigError, Settings
 from dbos_asyncify.discover import project_root
-from dbos_asyncify.findings import Change, Finding, Problem, Result
+from dbos_asyncify.findings import Change, Problem, Result
 from dbos_asyncify.pipeline import Options, analyse
 from dbos_asyncify.report import text
 from dbos_asyncify.report.patch import patch
@@ -220,7 +220,7 @@ def start(given: dict[str, Any]) -> Run:
         workspace = open_workspace(paths, settings, dict([stdin]) if stdin else None)
         target = find_target(workspace.root, given["dbos_version"], settings.dbos_version)
         options = Options(
-            wanted=_wanted(settings, known, workspace.root),
+            enabled=_enabled(settings, known, workspace.root),
             unsafe_fixes=settings.unsafe_fixes,
             dbos_version=target.version,
             target_python=target_python(workspace.root),
@@ -281,9 +281,9 @@ def _inputs(given: dict[str, Any]) -> tuple[list[Path], Stdin | None]:
     return [name], Stdin(name, sys.stdin.buffer.read())
 
 
-def _wanted(settings: Settings, known: dict[str, str], root: Path) -> Callable[[Finding], bool]:
+def _enabled(settings: Settings, known: dict[str, str], root: Path) -> Callable[[str, Path], bool]:
     codes = settings.rules(known)
-    return lambda finding: finding.code in codes and finding.code not in settings.ignored_in(finding.path, root, known)
+    return lambda code, path: code in codes and code not in settings.ignored_in(path, root, known)
 
 
 def _fixed(stdin: Stdin, changes: Sequence[Change]) -> bytes:

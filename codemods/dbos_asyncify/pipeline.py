@@ -16,7 +16,10 @@ from dbos_asyncify.flow import findings_of
 from dbos_asyncify.flow.annotations import import_edits
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.program import Program, Unit
+from dbos_asyncify.rules import all_rules
+from dbos_asyncify.rules.unused_ignore import UnusedIgnore
 from dbos_asyncify.source import Source, SourceError, from_bytes, parse
+from dbos_asyncify.suppress import Suppressions
 from dbos_asyncify.verify import VerifyError, verify
 
 _GENERATED = re.compile(r"@generated\b|\bgenerated\b.*\bdo not edit\b", re.IGNORECASE)
@@ -24,13 +27,13 @@ _GENERATED = re.compile(r"@generated\b|\bgenerated\b.*\bdo not edit\b", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run may do: which findings count (`wanted`), which fixes, for which versions, in which files.
+    """What a run may do: which rules count in which file (`enabled`), which fixes, for which versions, in which files.
 
     `editable` are the files that may be reported and changed (None: all); the others are only read. `locked` are
     those that cannot be written: what is wrong in them is reported, but a fix that touches them is left to a person.
     """
 
-    wanted: Callable[[Finding], bool] = lambda finding: True
+    enabled: Callable[[str, Path], bool] = lambda code, path: True
     unsafe_fixes: bool = False
     dbos_version: str | None = None
     target_python: tuple[int, int] | None = None
@@ -68,7 +71,11 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
     for path in program.too_deep:
         problems.append(Problem(path, "nested too deeply to be analysed", "DBA900"))
     allowed = replace(options, editable=editable - generated)
-    findings = [finding for finding in findings_of(program) if _counts(program, finding, allowed)]
+    files_read = [(unit.source, unit.tree) for unit in program.units.values()]
+    suppressions = Suppressions.of(files_read, {code: rule.name for code, rule in all_rules().items()})
+    program.silenced = suppressions.covers
+    findings = _sifted(program, suppressions, options, complete=not problems)
+    findings = [finding for finding in findings if _counts(program, finding, allowed)]
     findings = [_confined(finding, program.writable) for finding in findings]
     changes, applied, more = _changes(program, findings, options)
     problems = [
@@ -90,12 +97,19 @@ def problem_of(error: SourceError) -> Problem:
     return Problem(error.path, error.message, "DBA900", error.line, error.column)
 
 
+def _sifted(program: Program, suppressions: Suppressions, options: Options, *, complete: bool) -> list[Finding]:
+    """All findings that no comment silences, and those about such comments."""
+    findings = suppressions.sift(findings_of(program))
+    findings.extend(UnusedIgnore.findings(findings, suppressions, options.enabled, complete=complete))
+    return sorted(findings, key=lambda finding: (finding.path, finding.span, finding.code))
+
+
 def _counts(program: Program, finding: Finding, options: Options) -> bool:
     if options.editable is not None and finding.path not in options.editable:
         return False
     if options.workflows_only and not program.in_workflow_code(finding.path, finding.span):
         return False
-    return options.wanted(finding)
+    return options.enabled(finding.code, finding.path)
 
 
 def _confined(finding: Finding, writable: Set[Path]) -> Finding:

@@ -1,8 +1,8 @@
 """Proof that a rewritten file differs from the original by its declared edits alone.
 
 Independent of the LibCST code that carries edits out: the original's syntax tree and the result's are walked side by
-side, and every difference must be one that an edit at that very place declares. Comments must all be there, and
-lines without an edit must be the same bytes.
+side, and every difference must be one that an edit at that very place declares. Comments must all be there, but for
+those that an edit changes, and lines without an edit must be the same bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dbos_asyncify.edits import (
     AddAwait,
@@ -22,6 +22,7 @@ from dbos_asyncify.edits import (
     CallGetter,
     Collect,
     Edit,
+    EditComment,
     FromThread,
     ImportName,
     MakeAsync,
@@ -50,12 +51,13 @@ def verify(source: Source, tree: ast.Module, text: str, edits: Sequence[Edit]) -
         raise VerifyError(f"the result does not compile: {error}") from error
     comparison = Comparison(source, edits)
     comparison.modules(tree, result)
+    changed = {edit.span.line: edit for edit in edits if isinstance(edit, EditComment)}
     for edit in edits:
-        if id(edit) not in comparison.seen:
+        if id(edit) not in comparison.seen and changed.get(edit.span.line) is not edit:
             raise VerifyError(f"line {edit.span.line}: nothing there to edit ({type(edit).__name__})")
-    if _comments(source.text) != _comments(text):
+    if _declared(_comments(source.text), changed) != [comment for _, comment in _comments(text)]:
         raise VerifyError("a comment was lost, added or moved")
-    _lines(source, text, edits)
+    _lines(source, text, edits, changed)
 
 
 class Comparison:
@@ -251,31 +253,64 @@ class Comparison:
         return loop.iter
 
 
-def _comments(text: str) -> list[str]:
-    """The comments of a text, in order."""
+def _comments(text: str) -> list[tuple[int, str]]:
+    """The comments of a text, in order, each with its line."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text, newline="").readline))
     except (tokenize.TokenError, SyntaxError) as error:
         raise VerifyError(f"the comments cannot be compared: {error}") from error
-    return [token.string.rstrip() for token in tokens if token.type == tokenize.COMMENT]
+    return [(token.start[0], token.string.rstrip()) for token in tokens if token.type == tokenize.COMMENT]
 
 
-def _lines(source: Source, text: str, edits: Iterable[Edit]) -> None:
-    """Every line outside the edits is there, unchanged and in order."""
+def _declared(comments: Iterable[tuple[int, str]], changed: Mapping[int, EditComment]) -> list[str]:
+    """The comments that must be there when those edits are carried out."""
+    found: list[str] = []
+    pending = dict(changed)
+    for line, comment in comments:
+        edit = pending.pop(line, None)
+        if edit is not None and edit.old.rstrip() != comment:
+            raise VerifyError(f"line {line}: the comment is not `{edit.old}`")
+        found.append(comment if edit is None else edit.new.rstrip())
+    if pending:
+        raise VerifyError(f"line {min(pending)}: no comment there to edit")
+    return [comment for comment in found if comment]
+
+
+def _lines(source: Source, text: str, edits: Iterable[Edit], changed: Mapping[int, EditComment]) -> None:
+    """Every line outside the edits is there, unchanged and in order; of one with a comment's edit, the rest of it."""
     touched: set[int] = set()
     for edit in edits:
+        if isinstance(edit, EditComment):
+            continue
         if isinstance(edit, Bracket):
             touched.update(range(edit.closing[0], edit.closing[1] + 1))
         header_only = isinstance(edit, (AsyncFor, MakeAsync))  # their spans hold the bodies too
         last = edit.span.line if header_only else edit.span.end_line
         touched.update(range(edit.span.line, last + 1))
+    wanted = {
+        number: _commented(line, changed[number]) if number in changed else line
+        for number, line in enumerate(source.lines, start=1)
+    }
+    final = max((number for number, line in wanted.items() if line), default=0)
     result = tuple(io.StringIO(text, newline=""))
     position = 0
-    for number, line in enumerate(source.lines, start=1):
-        if number in touched:
+    for number, line in wanted.items():
+        if number in touched or not line:
             continue
         try:
             position = result.index(line, position) + 1
         except ValueError:
-            if number != len(source.lines) or line + source.newline not in result[position:]:
+            end = line.rstrip("\r\n") + ("" if line.endswith(("\r", "\n")) else source.newline)
+            if number != final or source.lines[-1].endswith(("\r", "\n")) or end not in result[position:]:
                 raise VerifyError(f"line {number} changed, which no edit concerns") from None
+
+
+def _commented(line: str, edit: EditComment) -> str:
+    """A line with its comment edited; nothing is left of one that held the comment only."""
+    code, end = line[: edit.span.column], line[len(line.rstrip("\r\n")) :]
+    if edit.new:
+        return code + edit.new + end
+    if not code.strip():
+        return ""
+    bare = code.rstrip()
+    return (code if bare.endswith(";") else bare) + end  # blanks behind a semicolon are the semicolon's

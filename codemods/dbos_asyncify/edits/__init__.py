@@ -4,6 +4,7 @@ from dbos_asyncify.edits.await_call import AddAwait
 from dbos_asyncify.edits.base import Edit, Import
 from dbos_asyncify.edits.brackets import Bracket, anchor
 from dbos_asyncify.edits.call_getter import CallGetter
+from dbos_asyncify.edits.comments import EditComment
 from dbos_asyncify.edits.loops import AsyncComprehension, AsyncFor, Collect
 from dbos_asyncify.edits.make_async import MakeAsync
 from dbos_asyncify.edits.references import ImportName, RenameInString, RenameReference
@@ -19,6 +20,7 @@ __all__ = [
     "CallGetter",
     "Collect",
     "Edit",
+    "EditComment",
     "FromThread",
     "Import",
     "ImportName",

@@ -35,8 +35,10 @@ class Edit:
     rank: ClassVar[int] = 0
     node_types: ClassVar[tuple[type[cst.CSTNode], ...]] = (cst.Call,)
 
-    def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
-        """The node that takes the place of `node`; `parent` and `original` are as they were in the file."""
+    def apply(
+        self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode
+    ) -> cst.CSTNode | cst.RemovalSentinel:
+        """What takes the place of `node`; `parent` and `original` are as they were in the file."""
         raise NotImplementedError
 
     @property

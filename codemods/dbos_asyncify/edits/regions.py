@@ -24,8 +24,10 @@ def regions_of(source: Source, tree: ast.Module, edits: Iterable[Edit], widen: i
     ranges: list[tuple[int, int]] = []
     pending = list(edits)
     for edit in pending:
-        candidates = [lines for lines in _enclosing(source, tree, edit) if lines is not None]
-        candidates.insert(0, (1, max(len(source.lines), 1)))
+        around = list(_enclosing(source, tree, edit))
+        if not around:  # a comment between the module's statements
+            around = [(edit.span.line, edit.span.end_line)]
+        candidates = [(1, max(len(source.lines), 1)), *(lines for lines in around if lines is not None)]
         ranges.append(candidates[max(len(candidates) - 1 - widen, 0)])
     merged: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
@@ -53,7 +55,7 @@ def _enclosing(source: Source, tree: ast.Module, edit: Edit) -> Iterator[tuple[i
                     break
         if found is None:
             return
-        yield _own_lines(source, found)
+        yield _own_lines(source, *_sharing(body, found))
         body = _statements_in(found)
 
 
@@ -74,13 +76,23 @@ def _statements_in(statement: ast.stmt) -> list[ast.stmt] | None:
     return found or None
 
 
-def _own_lines(source: Source, statement: ast.stmt) -> tuple[int, int] | None:
-    """The lines of a statement that stands alone on them; None where they hold something else too."""
-    first, last = first_line(statement), statement.end_lineno or 0
+def _sharing(body: list[ast.stmt], statement: ast.stmt) -> tuple[ast.stmt, ast.stmt]:
+    """The first and the last of the statements that share lines with this one: `a(); b()`."""
+    first = last = body.index(statement)
+    while first and (body[first - 1].end_lineno or 0) >= first_line(body[first]):
+        first -= 1
+    while last + 1 < len(body) and first_line(body[last + 1]) <= (body[last].end_lineno or 0):
+        last += 1
+    return body[first], body[last]
+
+
+def _own_lines(source: Source, statement: ast.stmt, end: ast.stmt) -> tuple[int, int] | None:
+    """The lines from a statement to `end`, if they stand alone on them; None where those hold something else too."""
+    first, last = first_line(statement), end.end_lineno or 0
     opening = source.lines[first - 1]
     indent = opening[: len(opening) - len(opening.lstrip())]
     starts = first < statement.lineno or len(indent.encode()) == statement.col_offset
-    closing = source.lines[last - 1].encode()[statement.end_col_offset :].strip()
+    closing = source.lines[last - 1].encode()[end.end_col_offset :].lstrip(b"; \t").strip()
     continued = first > 1 and source.lines[first - 2].rstrip("\r\n").endswith("\\")
     is_elif = isinstance(statement, ast.If) and opening.lstrip().startswith("elif")
     alone = starts and not continued and not is_elif and (not closing or closing.startswith(b"#"))

@@ -34,11 +34,16 @@ def rewrite(source: Source, tree: ast.Module, edits: Sequence[Edit]) -> str:
     result: list[str] = []
     position = 1
     for first, _, replaced, text in sorted(pieces):
+        if first < position:
+            raise EditError(f"line {first}: nothing can be put there, it is part of an edited statement")
         result.extend(source.lines[position - 1 : first - 1])
         result.append(text)
         position = max(position, first + replaced)
     result.extend(source.lines[position - 1 :])
-    return "".join(result)
+    rewritten = "".join(result)
+    if result and not result[-1] and not source.lines[-1].endswith(("\n", "\r")):
+        return rewritten[: -len(source.newline)]  # the last line is gone: the one above has no line end then
+    return rewritten
 
 
 def _transformed(source: Source, tree: ast.Module, region: Region) -> str:
@@ -68,7 +73,7 @@ def _within(source: Source, tree: ast.Module, wider: Region, region: Region) -> 
 
 def transform(lines: Sequence[str], region: Region) -> str:
     """Parse the lines of a region, carry out its edits, print it. Raises EditError, ParserSyntaxError."""
-    indented = lines[0][:1] in " \t\f"
+    indented = lines[0][:1] in " \t\f" and not lines[0].lstrip().startswith("#")
     newline = "\r\n" if lines[0].endswith("\r\n") else "\r" if lines[0].endswith("\r") else "\n"
     wrapper = f"if 1:{newline}" if indented else ""
     module = cst.parse_module(wrapper + "".join(lines))
@@ -76,7 +81,9 @@ def transform(lines: Sequence[str], region: Region) -> str:
     positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
     transformer = EditTransformer(_targets(dict(positions.items()), region.edits, shift))
     result = module.visit(transformer).code
-    if lines[-1].endswith("\r") and not result.endswith("\r"):
+    if not result.strip():
+        result = ""  # nothing but a comment was there
+    elif lines[-1].endswith("\r") and not result.endswith("\r"):
         result += "\r"  # LibCST drops a carriage return at the end
     missing = set(map(id, region.edits)) - transformer.done
     if missing:
@@ -98,6 +105,8 @@ def _targets(
             place = positions[node.iter]
         elif isinstance(node, cst.GeneratorExp):
             place = positions[_anchor(node)]
+        elif isinstance(node, (cst.TrailingWhitespace, cst.EmptyLine)) and node.comment:
+            place = positions[node.comment]
         for edit in wanted.get((place.start.line, place.start.column), ()):
             ends = place.end.line + shift == edit.span.end_line and place.end.column == edit.span.end_column
             if isinstance(node, edit.node_types) and (ends or isinstance(edit, (AsyncFor, MakeAsync))):
@@ -129,10 +138,13 @@ class EditTransformer(cst.CSTTransformer):
         self.stack.append(node)
         return True
 
-    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode | cst.RemovalSentinel:  # type: ignore[override]
         self.stack.pop()
         parent = self.stack[-1] if self.stack else None
         for edit in sorted(self.targets.get(original_node, ()), key=lambda edit: edit.rank):
-            updated_node = edit.apply(updated_node, parent, original_node)
             self.done.add(id(edit))
+            changed = edit.apply(updated_node, parent, original_node)
+            if isinstance(changed, cst.RemovalSentinel):
+                return changed
+            updated_node = changed
         return updated_node
