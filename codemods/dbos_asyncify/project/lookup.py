@@ -179,7 +179,7 @@ class Values:
         if child is not None:
             found.append(Module(child))
         if not found and facts is None and self.modules.is_file(module):
-            return (Ext(f"{self.modules.paths[module].stem}.{name}"),)  # a file that has nothing to do with dbos
+            return (Ext(f"{self.modules.name(module)}.{name}"),)  # a file that has nothing to do with dbos
         return found or (() if seen else (UNKNOWN,))
 
     def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:
