@@ -11,6 +11,7 @@ from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread
 from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import annotation_edits
+from dbos_asyncify.flow.declared import advice, other_wait
 from dbos_asyncify.flow.uses import Use, Uses, kept_sites, origins, thread_call
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.values import (
@@ -179,7 +180,8 @@ class Join:
             if is_stream:
                 self.stream(use)
             elif use.escape:
-                self.forbid(use.sites, f"{use.escape} ({_where(use)})")
+                settled = advice(self.program, use.unit, use.node)
+                self.forbid(use.sites, f"{use.escape} ({_where(use)}){settled}")
             else:
                 self.waiting(use)
         for site, draft in self.turning.items():
@@ -251,7 +253,8 @@ class Join:
             near = self.program.imported_by(unit) | {unit.number}
             sites = here.get((unit.number, function), set()) | (kept if near & beside[unit.number] else set())
             where = f"{unit.source.path.name}:{call.lineno}"
-            self.forbid(sites, f"`{ast.unparse(call.func)}()` may wait for the same handle ({where})")
+            reason = f"`{ast.unparse(call.func)}()` may wait for the same handle ({where})"
+            self.forbid(sites, reason + other_wait(self.program, unit, call))
 
     def unknown_waits(self) -> Iterator[tuple[Unit, ast.Call]]:
         """Calls of `get_result` and `get_status` that nobody awaits, of something that is not known."""
@@ -261,7 +264,8 @@ class Join:
                     callee = self.program.value(unit, node.func)
                     known = UNKNOWN not in callee and any(isinstance(atom, _CALLABLE) for atom in callee)
                     if not known and not isinstance(unit.facts.parents[node], ast.Await):
-                        yield unit, node
+                        if self.program.declaration(unit, node.func) != "harmless":
+                            yield unit, node
 
     # findings
 

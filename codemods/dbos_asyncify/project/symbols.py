@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from dbos_asyncify.project.scopes import owner_of
 from dbos_asyncify.project.values import NONE, Atom, Bound, Cls, Ext, Foreign, Func, Inst, Module, Obj, Value
 
 Kind = Literal["async-workflow", "sync-workflow", "blocking", "harmless"]
-Seen = set[tuple[object, ...]]
+_CLASS = re.compile(r"\.[A-Z]+[a-z]\w*\(\)$")
 _KNOWN = ("builtins", "dbos", "asyncio")
 
 
@@ -40,14 +41,21 @@ class Symbols:
     """The names of everything in a project, once its values are solved."""
 
     values: Values
+    _found: dict[tuple[int, int | str, bool], tuple[str, ...]] = field(default_factory=dict)
 
-    def of(self, module: int, node: int, *, gives: bool = False) -> Iterator[str]:
+    def of(self, module: int, node: int, *, gives: bool = False) -> tuple[str, ...]:
         """The names of what a node means, that of its definition first.
 
         With `gives` also the names that say what the value is: of the function that gave it, of the container that
         holds it.
         """
-        return iter(dict.fromkeys(self._of(module, node, gives, set())))
+        return self._kept((module, node, gives), lambda: self._of(module, node, gives))
+
+    def _kept(self, key: tuple[int, int | str, bool], names: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+        if key not in self._found:
+            self._found[key] = ()  # for who comes here again on the way
+            self._found[key] = tuple(dict.fromkeys(names()))
+        return self._found[key]
 
     def of_atom(self, atom: Atom) -> str | None:
         """The name of a function, class or module, where it was defined."""
@@ -88,34 +96,31 @@ class Symbols:
 
     # from nodes to names
 
-    def _of(self, module: int, node: int, gives: bool, seen: Seen) -> Iterator[str]:
-        key = (module, node, gives)
-        if key in seen:
-            return
-        seen.add(key)
+    def _of(self, module: int, node: int, gives: bool) -> Iterator[str]:
         facts = self.values.facts[module]
         yield from self._by_value(self.values.value(module, node))
         match facts.ops[node]:
             case f.Join((only,)):
-                yield from self._of(module, only, gives, seen)
+                yield from self.of(module, only, gives=gives)
             case f.Cell(scope, name):
                 definitions = facts.cells.get((scope, name), [])
                 if len(definitions) == 1:
-                    yield from self._of(module, definitions[0], gives, seen)
+                    yield from self.of(module, definitions[0], gives=gives)
             case f.Typed(value, _) if value >= 0:
-                yield from self._of(module, value, gives, seen)
+                yield from self.of(module, value, gives=gives)
             case f.Global(name):
-                yield from self._exported(module, name, gives, seen)
+                builtin = {Ext(f"builtins.{name}")} == self.values.value(module, node)
+                yield from (f"builtins.{name}",) if builtin else self._exported(module, name, gives)
             case f.Imported(name, member, level):
-                yield from self._imported(module, name, member, level, gives, seen)
+                yield from self._imported(module, name, member, level, gives)
             case f.Param(function, name):
                 yield f"{self._qualified(module, facts.functions[function].node)}.{name}"
             case f.Attr(base, name):
-                yield from self._member(module, base, name, gives, seen)
+                yield from self._member(module, base, name, gives)
             case f.Call(func, _) if gives:
-                yield from self._called(module, func, seen)
+                yield from self._called(module, func)
             case f.Item(base) | f.Await(base) if gives:
-                yield from self._of(module, base, gives, seen)
+                yield from self.of(module, base, gives=gives)
         yield from self._variable(module, node)
 
     def _by_value(self, value: Value) -> Iterator[str]:
@@ -123,41 +128,34 @@ class Symbols:
         if len(atoms) == 1 and (name := self.of_atom(atoms[0])):
             yield name
 
-    def _called(self, module: int, func: int, seen: Seen) -> Iterator[str]:
+    def _called(self, module: int, func: int) -> Iterator[str]:
         """What a call gives is said by its function, or by the container that it takes an element of."""
         op = self.values.facts[module].ops[func]
         if isinstance(op, f.Attr) and op.name in library.CONTAINER_METHODS:
-            yield from self._of(module, op.base, True, seen)
-        for name in self._of(module, func, False, seen):
+            yield from self.of(module, op.base, gives=True)
+        for name in self.of(module, func):
             if name.partition(".")[0] not in sys.stdlib_module_names:  # `getattr` gives anything
                 yield name
 
-    def _member(self, module: int, base: int, name: str, gives: bool, seen: Seen) -> Iterator[str]:
+    def _member(self, module: int, base: int, name: str, gives: bool) -> Iterator[str]:
         for atom in self.values.value(module, base):
             match atom:
                 case Module(target):
-                    yield from self._exported(target, name, gives, seen)
+                    yield from self._exported(target, name, gives)
                 case Cls() | Obj():
                     yield self._class_member(Cls(atom.module, atom.index), name)
                 case Inst(cls):
                     yield f"dbos.{cls}.{name}"
-        for made in self._made_by(module, base, seen):
-            yield f"{made}.{name}"
-        for owner in self._of(module, base, False, seen):
+                case Ext(path) if _CLASS.search(path):
+                    yield f"{path.removesuffix('()')}.{name}"  # an object of a class that is not read
+        for owner in self.of(module, base):
             yield f"{owner}.{name}"
 
-    def _made_by(self, module: int, node: int, seen: Seen) -> Iterator[str]:
-        """The class that an object was made of, where that is not read."""
-        for name in self._of(module, node, True, seen):
-            if name.rpartition(".")[2][:1].isupper() and not name.startswith("dbos."):
-                yield name
-
-    def _exported(self, module: int, name: str, gives: bool, seen: Seen) -> Iterator[str]:
+    def _exported(self, module: int, name: str, gives: bool) -> tuple[str, ...]:
         """The names of a module's variable: of the definition that it is another name for, its own, and others."""
-        key = (module, name, gives)
-        if key in seen:
-            return
-        seen.add(key)
+        return self._kept((module, name, gives), lambda: self._names_in(module, name, gives))
+
+    def _names_in(self, module: int, name: str, gives: bool) -> Iterator[str]:
         facts, modules = self.values.facts.get(module), self.values.modules
         definitions = facts.final.get(name, []) if facts else []
         child = None if definitions else modules.child(module, name)
@@ -165,25 +163,33 @@ class Symbols:
             yield modules.name(child)
             return
         if len(definitions) == 1:
-            yield from self._of(module, definitions[0], False, seen)
+            yield from self.of(module, definitions[0])
         if facts and not definitions:
             for star in facts.stars:
                 target = modules.resolve(module, star.module, star.level)
                 if target is not None:
-                    yield from self._exported(target, name, gives, seen)
+                    yield from self._exported(target, name, gives)
                 elif not star.level and len(facts.stars) == 1:
                     yield f"{star.module}.{name}"
-        yield f"{modules.name(module)}.{name}"
+        if self._may_have(module, name):
+            yield f"{modules.name(module)}.{name}"
         if len(definitions) == 1 and gives:
-            yield from self._of(module, definitions[0], True, seen)
+            yield from self.of(module, definitions[0], gives=True)
 
-    def _imported(self, module: int, name: str, member: str, level: int, gives: bool, seen: Seen) -> Iterator[str]:
+    def _may_have(self, module: int, name: str) -> bool:
+        """Whether a module itself defines a name, as far as it can be told."""
+        facts = self.values.facts.get(module)
+        if facts is None or name in facts.final or "__getattr__" in facts.final:
+            return True
+        return bool(self.values.values.get(("set", module, name)))
+
+    def _imported(self, module: int, name: str, member: str, level: int, gives: bool) -> Iterator[str]:
         target = self.values.modules.resolve(module, name, level)
         if target is None:
             if not level:
                 yield f"{name}.{member}" if member else name
         elif member:
-            yield from self._exported(target, member, gives, seen)
+            yield from self._exported(target, member, gives)
         else:
             yield self.values.modules.name(target)
 
@@ -266,7 +272,7 @@ class Symbols:
                 found.setdefault(modules.name(number), []).append(number)
         return found
 
-    def _in_module(self, module: int, parts: list[str], seen: Seen) -> str:
+    def _in_module(self, module: int, parts: list[str], seen: set[tuple[int, str]]) -> str:
         """The name, by its definition, of what `parts` say in a module. Raises UndefinedError."""
         facts, modules = self.values.facts.get(module), self.values.modules
         own = modules.name(module)
@@ -284,9 +290,8 @@ class Symbols:
                 return ".".join([imported.module, *path])
             if target is not None and path and (target, path[0]) not in seen:
                 return self._in_module(target, path, seen)
-        if not definitions and not facts.stars and "__getattr__" not in facts.final:
-            if not self.values.values.get(("set", module, name)):
-                raise _undefined(own, name, [*facts.final, *self._submodules(own)])
+        if not facts.stars and not self._may_have(module, name):
+            raise _undefined(own, name, [*facts.final, *self._submodules(own)])
         value = frozenset(atom for node in definitions for atom in self.values.value(module, node))
         return self._in_value(f"{own}.{name}", value, rest)
 
