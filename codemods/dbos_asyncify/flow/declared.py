@@ -20,7 +20,8 @@ def advice(program: Program, unit: Unit, node: ast.expr) -> str:
     taker = _taker(program, unit, node)
     if taker is None or _is_read(program, unit, taker):
         return ""
-    return _line(program, unit, taker, "if nobody keeps it or waits for it there")
+    called = isinstance(unit.facts.parents[taker], ast.Call)
+    return _line(program, unit, taker, f"if {'that neither keeps nor' if called else 'nobody there'} waits for it")
 
 
 def other_wait(program: Program, unit: Unit, call: ast.Call) -> str:

@@ -17,7 +17,7 @@ from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.solve import Solver
 from dbos_asyncify.project.statements import facts_of
-from dbos_asyncify.project.symbols import Kind, Symbols, UndefinedError, declarable
+from dbos_asyncify.project.symbols import Kind, Symbols, UndefinedError, to_be_declared
 from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Cls, Ext, Func, Obj, Role, Site, Value
 from dbos_asyncify.source import Source, Span, span
 
@@ -126,8 +126,7 @@ class Program:
     def symbol(self, unit: Unit, node: ast.AST) -> str | None:
         """The dotted name under which the configuration can declare what the expression `node` means."""
         number = unit.facts.numbers.get(node)
-        names = () if number is None else self.symbols.of(unit.number, number)
-        return next(filter(declarable, names), None)
+        return None if number is None else to_be_declared(self.symbols.of(unit.number, number))
 
     def function(self, func: Func) -> Function:
         return self.units[func.module].facts.functions[func.index]

@@ -6,7 +6,7 @@ import ast
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -133,9 +133,9 @@ class Symbols:
         op = self.values.facts[module].ops[func]
         if isinstance(op, f.Attr) and op.name in library.CONTAINER_METHODS:
             yield from self.of(module, op.base, gives=True)
-        for name in self.of(module, func):
-            if name.partition(".")[0] not in sys.stdlib_module_names:  # `getattr` gives anything
-                yield name
+        names = self.of(module, func)
+        if names and names[0].partition(".")[0] not in {*sys.stdlib_module_names, "dbos"}:  # `getattr` gives anything
+            yield from names
 
     def _member(self, module: int, base: int, name: str, gives: bool) -> Iterator[str]:
         for atom in self.values.value(module, base):
@@ -350,10 +350,11 @@ class Symbols:
         return [name.removeprefix(start) for name in self._modules if name.startswith(start)]
 
 
-def declarable(name: str) -> bool:
-    """Whether a name is one to declare: dotted, and of something whose ways the tool does not know by itself."""
+def to_be_declared(names: Sequence[str]) -> str | None:
+    """Which of its names to declare something by; None for what has none, and for what the tool knows by itself."""
+    name = names[0] if names else ""
     top, dot, _ = name.partition(".")
-    return bool(dot) and top not in _KNOWN and all(part.isidentifier() for part in name.split("."))
+    return name if dot and top not in _KNOWN and all(part.isidentifier() for part in name.split(".")) else None
 
 
 def to_declare(names: Iterable[str], kind: Kind) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dbos_asyncify.project.facts import Cell, Join
 from dbos_asyncify.project.program import Program, Unit
-from dbos_asyncify.project.symbols import Kind, declarable
+from dbos_asyncify.project.symbols import Kind, to_be_declared
 from dbos_asyncify.project.values import NONE, Bound, Func, Partial
 
 _KINDS: dict[Kind, str] = {"async-workflow": "async", "sync-workflow": "sync"}
@@ -39,12 +39,12 @@ class Started:
         if (unit.number, node) in self.seen:
             return
         self.seen.add((unit.number, node))
-        names = list(self.program.symbols.of(unit.number, node, gives=True))
+        names = self.program.symbols.of(unit.number, node, gives=True)
         kind = next((_KINDS[kind] for name in names if (kind := self.program.declared.get(name)) in _KINDS), None)
         if kind is not None:
             self.kinds.add(kind)
             return
-        name = next(filter(declarable, names), above)
+        name = to_be_declared(names) or above
         op = unit.facts.ops[node]
         if isinstance(op, (Join, Cell)):
             for part in op.nodes if isinstance(op, Join) else unit.facts.cells.get((op.scope, op.name), ()):
