@@ -133,7 +133,7 @@ class Symbols:
         op = self.values.facts[module].ops[func]
         if isinstance(op, f.Attr) and op.name in library.CONTAINER_METHODS:
             yield from self.of(module, op.base, gives=True)
-        names = self.of(module, func)
+        names = self.of(module, func, gives=True)
         if names and names[0].partition(".")[0] not in {*sys.stdlib_module_names, "dbos"}:  # `getattr` gives anything
             yield from names
 
