@@ -49,8 +49,9 @@ class StartSyncWorkflow(Rule):
     ## Fix safety
     Safe; the handle stays a synchronous one. Unsafe where the coroutine is run beside others of the same workflow:
     the child's number would be drawn in a thread, in any order. Where the workflow is not known (a parameter, a value
-    out of a dictionary, a package that is not read), a person must decide. A `functools.partial` is no registered
-    workflow and never works. No fix where `await` cannot stand.
+    out of a dictionary, a package that is not read), a person must decide, or declare what it is: `"async-workflow"`
+    or `"sync-workflow"`; the finding shows the line. A `functools.partial` is no registered workflow and never works.
+    No fix where `await` cannot stand.
     """
 
     code = "DBA102"
