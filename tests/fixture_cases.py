@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 from dbos_asyncify.findings import Finding, Result
 from dbos_asyncify.pipeline import Options, analyse
+from dbos_asyncify.project.symbols import Declaration, Kind
 from dbos_asyncify.source import from_bytes
 
 if sys.version_info >= (3, 11):
@@ -60,8 +62,10 @@ class Case:
         parser.add_argument("--dbos-version")
         parser.add_argument("--unsafe-fixes", action="store_true")
         parser.add_argument("--target-python", type=lambda text: tuple(map(int, text.split("."))))
+        parser.add_argument("--declare", metavar="NAME=KIND", type=_declaration, action="append", default=[])
         args = tomllib.loads(path.read_text(encoding="utf-8"))["args"] if path.exists() else []
-        return Options(**vars(parser.parse_args(args)))
+        given = vars(parser.parse_args(args))
+        return Options(**{**given, "declare": dict(given["declare"])})
 
     def run(self, files: Mapping[Path, bytes]) -> tuple[Result, dict[Path, bytes]]:
         """The tool's result for these files, and the files after it."""
@@ -96,6 +100,12 @@ class Case:
                 after.write_bytes(data)
             else:
                 after.unlink(missing_ok=True)
+
+
+def _declaration(text: str) -> tuple[str, Declaration]:
+    name, _, kind = text.partition("=")
+    assert kind in get_args(Kind)
+    return name, Declaration(cast("Kind", kind), Path("pyproject.toml"))
 
 
 def _files(folder: Path) -> dict[Path, bytes]:

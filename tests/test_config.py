@@ -8,6 +8,7 @@ import pytest
 
 from dbos_asyncify.config import ConfigError, Settings, load, matching, override
 from dbos_asyncify.discover import DEFAULT_EXCLUDE
+from dbos_asyncify.project.symbols import Declaration
 
 KNOWN = {"DBA101": "sync-dbos-call", "DBA102": "start-sync-workflow", "DBA201": "interleaved-steps"}
 FULL = """\
@@ -28,6 +29,10 @@ dbos-version = "2.31.1"
 
 [tool.dbos-asyncify.per-file-ignores]
 "tests/*" = ["DBA101"]
+
+[tool.dbos-asyncify.declare]
+"app.registry.pick" = "async-workflow"
+app.mail.fmt = "harmless"
 """
 
 
@@ -47,7 +52,7 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
 
 
 def test_every_key(tmp_path: Path) -> None:
-    write(tmp_path, FULL)
+    path = write(tmp_path, FULL)
     assert load(tmp_path, KNOWN) == Settings(
         select=("DBA1", "interleaved-steps"),
         ignore=("DBA102",),
@@ -60,6 +65,10 @@ def test_every_key(tmp_path: Path) -> None:
         scope="workflows",
         dbos_version="2.31.1",
         per_file_ignores={"tests/*": ("DBA101",)},
+        declare={
+            "app.registry.pick": Declaration("async-workflow", path, 20),
+            "app.mail.fmt": Declaration("harmless", path, 21),
+        },
     )
 
 
@@ -144,6 +153,25 @@ def test_what_the_command_line_says_is_checked(given: dict[str, object], message
             2,
             "unknown rule `no` in `per-file-ignores`",
         ),
+        ("[tool.dbos-asyncify]\ndeclare = 'harmless'\n", 2, "`declare` must be a table of dotted names"),
+        (
+            "[tool.dbos-asyncify]\nscope = 'all'\ndeclare = {'app.mail.fmt' = 'harmles'}\n",
+            3,
+            "one of 'async-workflow', 'sync-workflow', 'blocking', 'harmless': did you mean `harmless`?",
+        ),
+        ("[tool.dbos-asyncify]\ndeclare.'app.mail.fmt' = ['harmless']\n", 2, "`app.mail.fmt` must be declared as one"),
+        (
+            "[tool.dbos-asyncify.declare]\n'app.pick' = 'harmless'\n\n'app.mail' = 'blokking'\n",
+            4,
+            "`app.mail` must be declared as one of",
+        ),
+        ("[tool.dbos-asyncify.declare]\nx = 1\n'send' = 'harmless'\n", 2, "`x` must be declared"),
+        (
+            "[tool.dbos-asyncify]\n[tool.dbos-asyncify.declare]\nsend = 'harmless'\n",
+            3,
+            "`send` in `declare` is not a dotted name",
+        ),
+        ("[tool.dbos-asyncify.declare]\n'app.mail.send()' = 'harmless'\n", 2, "is not a dotted name"),
         ("[project]\nname = \r\nx = 1\r\n", 2, "is not valid TOML: Invalid value"),
         ("[project]\nx = 1\ny = [\n", 3, "is not valid TOML"),
     ],
@@ -207,3 +235,19 @@ def test_ignore_wins_over_select() -> None:
 def test_per_file_ignores_are_relative_to_the_root(tmp_path: Path, path: str, codes: set[str]) -> None:
     settings = Settings(per_file_ignores={"tests/*": ("DBA1",), "*_gen.py": ("interleaved-steps",)})
     assert settings.ignored_in(tmp_path / path, tmp_path / "app", KNOWN) == codes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.dbos-asyncify]\ndeclare = {'app.a' = 'harmless', 'app.b.c' = 'blocking'}\n",
+        "[tool.dbos-asyncify]\ndeclare = {app.a = 'harmless', app.b.c = 'blocking'}\n",
+        "[tool.dbos-asyncify]\ndeclare.'app.a' = 'harmless'\ndeclare.app.b.c = 'blocking'\n",
+        "[tool.dbos-asyncify.declare]\n'app.a' = 'harmless'\n'app.b.c' = 'blocking'\n",
+        "[tool.dbos-asyncify.declare.app]\na = 'harmless'\nb.c = 'blocking'\n",
+    ],
+)
+def test_declarations_in_all_ways_of_toml(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text)
+    found = load(tmp_path, KNOWN).declare
+    assert {name: declared.kind for name, declared in found.items()} == {"app.a": "harmless", "app.b.c": "blocking"}

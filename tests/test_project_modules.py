@@ -149,3 +149,41 @@ def test_the_root_may_be_a_package_itself() -> None:
 def test_files_outside_are_not_known() -> None:
     modules = ModuleMap([ROOT / "a.py"], ROOT)
     assert modules.number(ROOT / "b.py") is None
+
+
+@pytest.mark.parametrize(
+    ("files", "imports", "file", "name"),
+    [
+        (PLAIN, [], "app/api/routes.py", "app.api.routes"),
+        (PLAIN, [], "app/__init__.py", "app"),
+        (PLAIN, [], "main.py", "main"),
+        (SRC, [("tests/test_db.py", "app.db")], "src/app/db.py", "app.db"),
+        (SRC, [], "src/app/__init__.py", "app"),
+        (SRC, [("tests/test_db.py", "src.app.db")], "src/app/db.py", "src.app.db"),
+        (SRC, [("tests/test_db.py", "src.app.db"), ("setup.py", "app.db")], "src/app/db.py", "app.db"),
+        (SRC, [], "tests/helpers.py", "helpers"),
+        (SRC, [("tests/test_db.py", "tests.helpers")], "tests/test_db.py", "tests.test_db"),
+        (SEVERAL, [], "packages/one/src/one/db.py", "one.db"),
+        (SEVERAL, [("packages/two/two/main.py", "one.db")], "packages/one/src/one/db.py", "one.db"),
+        (NAMED, [("two/two/main.py", "one.db")], "one/one/__init__.py", "one"),
+        (NAMED, [("two/two/main.py", "one.db")], "two/two/main.py", "two.main"),
+        (NAMESPACE, [], "acme/db/models.py", "db.models"),
+        (NAMESPACE, [("main.py", "acme.db")], "acme/db/models.py", "acme.db.models"),
+        (NAMESPACE, [("main.py", "acme.db")], "acme/web/routes.py", "acme.web.routes"),
+        (NAMESPACE, [("acme/web/routes.py", ".forms")], "acme/web/routes.py", "web.routes"),
+        (SCRIPTS, [], "jobs/run.py", "run"),
+        (SCRIPTS, [("main.py", "jobs.run")], "jobs/run.py", "jobs.run"),
+        (["__init__.py", "db.py"], [], "db.py", "project.db"),
+        (["app/__init__.py", "app/tools/run.py"], [], "app/tools/run.py", "app.tools.run"),
+    ],
+)  # fmt: skip
+def test_name(files: list[str], imports: list[tuple[str, str]], file: str, name: str) -> None:
+    files = [*files, *(importer for importer, _ in imports if importer not in files)]
+    modules = ModuleMap([ROOT / path for path in files], ROOT)
+    for importer, line in imports:
+        number = modules.number(ROOT / importer)
+        assert number is not None
+        modules.resolve(number, line.lstrip("."), len(line) - len(line.lstrip(".")))
+    number = modules.number(ROOT / file)
+    assert number is not None
+    assert modules.name(number) == name

@@ -226,6 +226,7 @@ def start(given: dict[str, Any]) -> Run:
             target_python=target_python(workspace.root),
             workflows_only=settings.scope == "workflows",
             editable=workspace.given,
+            declare=settings.declare,
         )
         out = _output(color, given["output_file"])
     except ConfigError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from packaging.version import InvalidVersion, Version
 
 from dbos_asyncify.discover import DEFAULT_EXCLUDE
+from dbos_asyncify.project.symbols import Declaration, Kind
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,6 +25,7 @@ TABLE = "dbos-asyncify"
 ALL = "ALL"
 
 Scope = Literal["all", "workflows"]
+_KINDS = ", ".join(map(repr, get_args(Kind)))
 
 
 class ConfigError(Exception):
@@ -59,6 +61,7 @@ class Settings:
     scope: Scope = "all"
     dbos_version: str | None = None
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    declare: Mapping[str, Declaration] = field(default_factory=dict)
 
     def rules(self, known: Mapping[str, str]) -> frozenset[str]:
         """The codes of the rules that are on; `known` maps the code of every rule to its name."""
@@ -89,13 +92,13 @@ def load(start: Path, known: Mapping[str, str], config: Path | None = None) -> S
     table = _table(document)
     if table is None:
         raise ConfigError(f"has no table [tool.{TABLE}]", path)
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in table.items():
         try:
             name = _field_name(key)
-            values[name] = _checked(name, key, value, known)
+            values[name] = _declared(value, path, text) if name == "declare" else _checked(name, key, value, known)
         except ConfigError as error:
-            raise ConfigError(error.message, path, _line_of(key, text)) from None
+            raise ConfigError(error.message, path, error.line or _line_of(key, text)) from None
     return replace(Settings(), **values)
 
 
@@ -193,6 +196,30 @@ def _checked(name: str, shown: str, value: object, known: Mapping[str, str]) -> 
     return value
 
 
+def _declared(value: object, path: Path, text: str) -> dict[str, Declaration]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"`declare` must be a table of dotted names, each with one of {_KINDS}")
+    found = {}
+    for name, kind in _flat(value):
+        line = _line_of("declare", text, name)
+        if kind not in get_args(Kind):
+            suggestion = _suggestion(kind, get_args(Kind)) if isinstance(kind, str) else ""
+            raise ConfigError(f"`{name}` must be declared as one of {_KINDS}{suggestion}", line=line)
+        if "." not in name or not all(part.isidentifier() for part in name.split(".")):
+            raise ConfigError(f"`{name}` in `declare` is not a dotted name such as `app.registry.pick`", line=line)
+        found[name] = Declaration(kind, path, line)
+    return found
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The entries of a table: a dotted name without quotes is tables in tables to TOML."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield above + key, value
+
+
 def _strings(shown: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
         raise ConfigError(f"`{shown}` must be a list of strings")
@@ -214,15 +241,19 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
     return f": did you mean `{close[0]}`?" if close else ""
 
 
-def _line_of(key: str, text: str) -> int:
-    """The line of `key` in the table; 0 where it is written in a way that is not looked for."""
-    in_table = False
+def _line_of(key: str, text: str, entry: str = "") -> int:
+    """The line of `key` in the table, or of `entry` in the table `key`; 0 where it is written in a way that
+    is not looked for."""
+    header, found = "", 0
     for number, line in enumerate(text.split("\n"), 1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            name = re.sub(r"[\s\"']", "", header[1])
-            in_table = name == f"tool.{TABLE}"
-            if name == f"tool.{TABLE}.{key}":
+        if opened := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            header = re.sub(r"[\s\"']", "", opened[1])
+            if header == f"tool.{TABLE}.{key}":
+                found = found or number
+        elif header == f"tool.{TABLE}" and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+            found = found or number
+            if entry in line:
                 return number
-        elif in_table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+        elif entry and header == f"tool.{TABLE}.{key}" and re.match(rf"\s*[\"']?{re.escape(entry)}[\"']?\s*=", line):
             return number
-    return 0
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dbos_asyncify import dbos_api
@@ -16,6 +16,7 @@ from dbos_asyncify.flow import findings_of
 from dbos_asyncify.flow.annotations import import_edits
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.program import Program, Unit
+from dbos_asyncify.project.symbols import Declaration
 from dbos_asyncify.rules import all_rules
 from dbos_asyncify.rules.unused_ignore import UnusedIgnore
 from dbos_asyncify.source import Source, SourceError, from_bytes, parse
@@ -31,6 +32,7 @@ class Options:
 
     `editable` are the files that may be reported and changed (None: all); the others are only read. `locked` are
     those that cannot be written: what is wrong in them is reported, but a fix that touches them is left to a person.
+    `declare` says what symbols are, by their dotted names.
     """
 
     enabled: Callable[[str, Path], bool] = lambda code, path: True
@@ -40,6 +42,7 @@ class Options:
     workflows_only: bool = False
     editable: frozenset[Path] | None = None
     locked: frozenset[Path] = frozenset()
+    declare: Mapping[str, Declaration] = field(default_factory=dict)
 
 
 def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, options: Options) -> Result:
@@ -65,7 +68,8 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
             unread.append(source.text)
     editable = frozenset(source.path for _, source, _ in parsed) if options.editable is None else options.editable
     catalogue = dbos_api.load(options.dbos_version)
-    program = Program.build(parsed, modules, catalogue, options.target_python)
+    kinds = {name: declaration.kind for name, declaration in options.declare.items()}
+    program = Program.build(parsed, modules, catalogue, options.target_python, kinds)
     program.unread = tuple(unread)
     program.writable = editable - generated - options.locked
     for path in program.too_deep:
@@ -81,6 +85,9 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
     problems = [
         problem for problem in (*problems, *more) if options.editable is None or problem.path in options.editable
     ]
+    for name, message in program.undefined.items():
+        declaration = options.declare[name]
+        problems.append(Problem(declaration.path, f"`{name}` in `declare`: {message}", line=declaration.line))
     looked_at = len(files) if options.editable is None else len(options.editable)
     taking_part = sum(unit.source.path in editable for unit in program.units.values())
     return Result(tuple(findings), tuple(changes), tuple(problems), looked_at, taking_part, applied)

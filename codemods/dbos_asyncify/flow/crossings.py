@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dbos_asyncify.findings import Safety
-from dbos_asyncify.flow.helpers import RAISES, STOPS, Helpers, atom_name, blocks_by_itself
+from dbos_asyncify.flow.helpers import DECLARED, RAISES, STOPS, Helpers, atom_name, blocks_by_itself
 from dbos_asyncify.project.callees import Implicit, called_functions
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial
@@ -29,9 +30,15 @@ class Crossings:
         """The finding at a call of a blocking helper."""
         program = self.program
         keys = self.helpers.called(call)
+        place = placement(program, call)
+        if not keys and self.helpers.is_declared(call):
+            message = f"`{ast.unparse(call.node.func)}` {STOPS}, {DECLARED}"
+            base = Draft(BlockingHelper, call, message, safety=safety_of(program, call, in_thread=True))
+            remedy = in_thread(program, call)
+            draft = replace(base, edits=remedy.edits, reason=remedy.reason)
+            return self._awaited(draft, call, concurrently=place.concurrently) if place.awaited else draft
         if not keys:
             return None
-        place = placement(program, call)
         if place.awaited and any(key in program.values.wrapped for key in keys):
             return None  # a decorator may have made a coroutine function of it: the `await` says so
         message, chain = self.helpers.told(call, keys[0], "calls")

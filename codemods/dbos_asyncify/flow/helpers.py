@@ -19,6 +19,7 @@ from dbos_asyncify.source import span
 Local = Callable[[CallSite], Draft | None]
 RAISES = "raises RuntimeError on a running event loop"
 STOPS = "stops the event loop"
+DECLARED = "as the configuration declares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Helpers:
                 found[func.module, func.index] = None
         return sorted(found)
 
+    def is_declared(self, call: CallSite) -> bool:
+        """Whether the configuration says that a call blocks."""
+        return self.program.declaration(call.unit, call.node.func) == "blocking"
+
     # how it is found
 
     def _edges(self, key: FunctionKey) -> Iterator[tuple[ast.AST, str, FunctionKey]]:
@@ -90,6 +95,8 @@ class Helpers:
                 if not self.program.silenced(call.path, call.span, draft.rule.code):
                     effect = RAISES if RAISES in draft.message else STOPS
                     return Link(call.unit, call.node, ast.unparse(call.node.func), None, effect)
+            elif self.is_declared(call) and not self.program.silenced(call.path, call.span, BlockingHelper.code):
+                return Link(call.unit, call.node, ast.unparse(call.node.func), None, f"{STOPS} ({DECLARED})")
         for draft in self.attributes(key):
             if not self.program.silenced(draft.call.path, draft.call.span, draft.rule.code):
                 return Link(draft.call.unit, draft.call.node, ast.unparse(draft.call.node), None, STOPS)

@@ -13,6 +13,7 @@ from dbos_asyncify.findings import Finding, Fix, Safety
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import all_annotations, annotation_edits
 from dbos_asyncify.flow.crossings import Crossings
+from dbos_asyncify.flow.declared import advice, other_wait
 from dbos_asyncify.flow.helpers import Helpers, Local, on_loop
 from dbos_asyncify.flow.promotion import Promotion
 from dbos_asyncify.flow.uses import Use, Uses, kept_sites, origins, thread_call
@@ -253,7 +254,8 @@ class Join:
             if is_stream:
                 self.stream(use)
             elif use.escape:
-                self.forbid(use.sites, f"{use.escape} ({_where(use)})")
+                settled = advice(self.program, use.unit, use.node)
+                self.forbid(use.sites, f"{use.escape} ({_where(use)}){settled}")
             else:
                 self.waiting(use)
         for site, draft in self.turning.items():
@@ -330,7 +332,8 @@ class Join:
             near = self.program.imported_by(unit) | {unit.number}
             sites = here.get((unit.number, function), set()) | (kept if near & beside[unit.number] else set())
             where = f"{unit.source.path.name}:{call.lineno}"
-            self.forbid(sites, f"`{ast.unparse(call.func)}()` may wait for the same handle ({where})")
+            reason = f"`{ast.unparse(call.func)}()` may wait for the same handle ({where})"
+            self.forbid(sites, reason + other_wait(self.program, unit, call))
 
     def unknown_waits(self) -> Iterator[tuple[Unit, ast.Call]]:
         """Calls of `get_result` and `get_status` that nobody awaits, of something that is not known."""
@@ -340,7 +343,8 @@ class Join:
                     callee = self.program.value(unit, node.func)
                     known = UNKNOWN not in callee and any(isinstance(atom, _CALLABLE) for atom in callee)
                     if not known and not isinstance(unit.facts.parents[node], ast.Await):
-                        yield unit, node
+                        if self.program.declaration(unit, node.func) != "harmless":
+                            yield unit, node
 
     # findings
 

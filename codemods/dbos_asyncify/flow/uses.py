@@ -6,6 +6,7 @@ import ast
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
+from dbos_asyncify.flow.declared import is_harmless
 from dbos_asyncify.project import library
 from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.program import Program, Unit
@@ -98,7 +99,8 @@ class Uses:
         for unit, node, value, found in self.places:
             wanted = frozenset(site for site in found if site in sites)
             if wanted:
-                yield Use(unit, node, wanted, _escape(self.program, unit, node, value))
+                escape = "" if is_harmless(self.program, unit, node) else _escape(self.program, unit, node, value)
+                yield Use(unit, node, wanted, escape)
 
 
 def kept_sites(program: Program) -> frozenset[Site]:

@@ -203,7 +203,7 @@ class Values:
             found.append(Module(child))
         if not found and facts is None and self.modules.is_file(module):
             # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
-            return (Ext(f".{self.modules.paths[module].stem}.{name}"),)
+            return (Ext(f".{self.modules.name(module)}.{name}"),)
         return found or (() if seen else (UNKNOWN,))
 
     def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:

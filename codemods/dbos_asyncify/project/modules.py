@@ -32,6 +32,8 @@ class ModuleMap:
                 self._top.setdefault(path.stem, set()).add(path)
         self._files = len(self.paths)
         self._found: dict[tuple[Path, str], int | None] = {}
+        self._imported_as: dict[int, set[str]] = {}
+        self._relative: set[Path] = set()  # folders in which imports with dots were met: packages, then
 
     def _add_folders(self, path: Path) -> None:
         for folder in path.parents:
@@ -53,16 +55,50 @@ class ModuleMap:
         parts = module.split(".") if module else []
         if level:
             folder = self.paths[importer].parent
+            self._relative.add(folder)
             for _ in range(level - 1):
                 folder = folder.parent
             found = self._in_folder(folder)
+            name = ""
         else:
-            found = self._top_level(importer, parts.pop(0))
+            name = parts.pop(0)
+            found = self._top_level(importer, name)
         for part in parts:
             if found is None:
                 return None
-            found = self.child(found, part)
+            self._note(found, name)
+            found, name = self.child(found, part), name and f"{name}.{part}"
+        if found is not None:
+            self._note(found, name)
         return found
+
+    def _note(self, number: int, name: str) -> None:
+        if name:
+            self._imported_as.setdefault(number, set()).add(name)
+
+    def name(self, number: int) -> str:
+        """The dotted name of a module: as the files whose imports were resolved so far call it, else by its folders.
+
+        A folder without `__init__.py` is part of the name where an import says that it is a package.
+        """
+        known = self._imported_as.get(number)
+        if known:
+            return min(known, key=lambda name: (name.count("."), name))
+        path = self.paths[number]
+        if path.name == "__init__.py":
+            path = path.parent
+        package = self._package(path.parent)
+        last = path.stem if self.is_file(number) else path.name
+        return last if package is None else f"{self.name(package)}.{last}"
+
+    def _package(self, folder: Path) -> int | None:
+        """The package that a folder is to those who import what is in it, if it is one."""
+        if folder / "__init__.py" in self._numbers:
+            return self._numbers[folder / "__init__.py"]
+        if folder not in self._folders or folder == self.root:
+            return None
+        known = self._numbers.get(folder) in self._imported_as or folder in self._relative
+        return self._in_folder(folder) if known or self._package(folder.parent) is not None else None
 
     def child(self, package: int, name: str) -> int | None:
         """A package's submodule."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +21,8 @@ from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.solve import Solver
 from dbos_asyncify.project.statements import facts_of
-from dbos_asyncify.project.values import UNKNOWN, Atom, Bound, Cls, Ext, Func, Obj, Role, Site, Value
+from dbos_asyncify.project.symbols import Kind, Symbols, UndefinedError, to_be_declared
+from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Ext, Func, Obj, Role, Site, Value
 from dbos_asyncify.source import Source, Span, span
 
 FunctionKey = tuple[int, int]
@@ -102,6 +103,8 @@ class Program:
     catalogue: Catalogue
     target_python: tuple[int, int] | None = None
     too_deep: tuple[Path, ...] = ()  # files whose nesting the analysis cannot take
+    declared: Mapping[str, Kind] = field(default_factory=dict)  # what the configuration says, by dotted names
+    undefined: Mapping[str, str] = field(default_factory=dict)  # declared, but not there: what is wrong with them
     promoted: frozenset[FunctionKey] = frozenset()
     silenced: Callable[[Path, Span, str], bool] = _nothing_silenced
     unread: tuple[str, ...] = ()
@@ -114,8 +117,9 @@ class Program:
         modules: ModuleMap,
         catalogue: Catalogue,
         target_python: tuple[int, int] | None = None,
+        declare: Mapping[str, Kind] | None = None,
     ) -> Program:
-        """Analyse `files` (each with its number in `modules`)."""
+        """Analyse `files` (each with its number in `modules`). `declare` says what symbols are, by dotted names."""
         units: dict[int, Unit] = {}
         too_deep: list[Path] = []
         for number, source, tree in files:
@@ -125,12 +129,42 @@ class Program:
                 too_deep.append(source.path)
         values = Solver({number: unit.facts for number, unit in units.items()}, modules, catalogue)
         values.solve()
-        return cls(units, values, catalogue, target_python, tuple(too_deep))
+        declared: dict[str, Kind] = {}
+        undefined: dict[str, str] = {}
+        symbols = Symbols(values)
+        for name, kind in (declare or {}).items():
+            try:
+                declared[symbols.defined(name)] = kind
+            except UndefinedError as error:
+                undefined[name] = str(error)
+        return cls(units, values, catalogue, target_python, tuple(too_deep), declared, undefined)
 
     def value(self, unit: Unit, node: ast.AST) -> Value:
         """What the expression `node` can be."""
         number = unit.facts.numbers.get(node)
         return frozenset() if number is None else self.values.value(unit.number, number)
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """The dotted names of everything."""
+        return Symbols(self.values)
+
+    def declaration(self, unit: Unit, node: ast.AST) -> Kind | None:
+        """What the configuration declares of what the expression `node` means."""
+        number = unit.facts.numbers.get(node) if self.declared else None
+        if number is None:
+            return None
+        atoms = [atom for atom in self.value(unit, node) if atom is not NONE]
+        kinds = {self.declared.get(self.symbols.of_atom(atom) or "") for atom in atoms}
+        if len(kinds) == 1 and (kind := kinds.pop()):
+            return kind
+        names = self.symbols.of(unit.number, number)
+        return next((self.declared[name] for name in names if name in self.declared), None)
+
+    def symbol(self, unit: Unit, node: ast.AST) -> str | None:
+        """The dotted name under which the configuration can declare what the expression `node` means."""
+        number = unit.facts.numbers.get(node)
+        return None if number is None else to_be_declared(self.symbols.of(unit.number, number))
 
     def function(self, func: Func) -> Function:
         return self.units[func.module].facts.functions[func.index]
@@ -157,7 +191,8 @@ class Program:
     def calls(self) -> Iterator[CallSite]:
         """Every call that runs in a coroutine, in the order of the files and of their text.
 
-        Left out: what stands inside `with pytest.raises(...)`, where failing is the point.
+        Left out: what stands inside `with pytest.raises(...)`, where failing is the point, and calls of what is
+        declared harmless.
         """
         return self._on_loop(self._call_sites)
 
@@ -191,7 +226,13 @@ class Program:
     @cached_property
     def _call_sites(self) -> Mapping[FunctionKey, list[CallSite]]:
         """All calls by the function that they stand in, in the order of the text."""
-        return self._sites(ast.Call, lambda spot: CallSite(*spot, self.callee(spot[0], spot[1])))
+        found = self._sites(ast.Call, lambda spot: CallSite(*spot, self.callee(spot[0], spot[1])))
+        if not self.declared:
+            return found
+        return {
+            key: [call for call in calls if self.declaration(call.unit, call.node.func) != "harmless"]
+            for key, calls in found.items()
+        }
 
     @cached_property
     def _attribute_sites(self) -> Mapping[FunctionKey, list[AttributeSite]]:

@@ -86,6 +86,8 @@ class Solver(Values):
                     self.values[node_key(module, number)] = {NONE if op.none else DATA}
                 else:
                     self.enqueue(node_key(module, number))
+                if isinstance(op, f.Imported):
+                    self.modules.resolve(module, op.module, op.level)  # from here on it knows their names
             for number in range(len(facts.attribute_stores)):
                 self.enqueue(("attribute store", module, number))
             for number in range(len(facts.item_stores)):

@@ -41,7 +41,8 @@ class BlockingHandle(Rule):
     other, in the order of the code: waiting for several at once would number the steps by who is ready first.
     No fix where the handle goes out of sight (to code that is not read, out of a function whose callers are not all
     known), where it can be of both kinds or is also waited for in synchronous code, where `await` cannot stand, and
-    where the right form of the call that gives the handle is not known.
+    where the right form of the call that gives the handle is not known. What neither keeps a handle nor waits for it
+    can be declared `"harmless"`; the finding shows the line.
     """
 
     code = "DBA107"

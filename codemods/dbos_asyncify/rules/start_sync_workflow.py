@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.values import NONE, Bound, Func, Partial
+from dbos_asyncify.project.symbols import to_declare
 from dbos_asyncify.remedies.remedy import in_thread, safety_of
+from dbos_asyncify.remedies.started import Started
 from dbos_asyncify.rules.base import Draft, Rule
 from dbos_asyncify.rules.sync_dbos_call import (
     SyncDbosCall,
@@ -48,8 +49,9 @@ class StartSyncWorkflow(Rule):
     ## Fix safety
     Safe; the handle stays a synchronous one. Unsafe where the coroutine is run beside others of the same workflow:
     the child's number would be drawn in a thread, in any order. Where the workflow is not known (a parameter, a value
-    out of a dictionary, a package that is not read), a person must decide. A `functools.partial` is no registered
-    workflow and never works. No fix where `await` cannot stand.
+    out of a dictionary, a package that is not read), a person must decide, or declare what it is: `"async-workflow"`
+    or `"sync-workflow"`; the finding shows the line. A `functools.partial` is no registered workflow and never works.
+    No fix where `await` cannot stand.
     """
 
     code = "DBA102"
@@ -64,7 +66,8 @@ class StartSyncWorkflow(Rule):
             return Draft(cls, call, message, reason=uncertain_reason(call))
         target = cls.target_of(call.node)
         shown = ast.unparse(target) if target is not None else "nothing"
-        kinds = cls.kinds(program, call, target)
+        started = Started.by(program, call.unit, target)
+        kinds = started.kinds
         if kinds == {"async"}:
             if member.async_form is None:
                 remedy = in_thread(program, call)
@@ -85,6 +88,9 @@ class StartSyncWorkflow(Rule):
                 f"it is not known whether `{shown}` is a coroutine: if it is, use start_workflow_async, else "
                 "asyncio.to_thread"
             )
+            if started.names:
+                line = to_declare(started.names, "async-workflow")
+                reason += f', or let [tool.dbos-asyncify] say which: {line} (or "sync-workflow")'
         return Draft(cls, call, message, reason=reason)
 
     @staticmethod
@@ -93,15 +99,3 @@ class StartSyncWorkflow(Rule):
         if node.args:
             return None if isinstance(node.args[0], ast.Starred) else node.args[0]
         return next((word.value for word in node.keywords if word.arg == "func"), None)
-
-    @staticmethod
-    def kinds(program: Program, call: CallSite, target: ast.expr | None) -> set[str]:
-        """What the workflow can be: "sync", "async", "partial", "unknown"."""
-        kinds = set()
-        for atom in program.value(call.unit, target) if target is not None else ():
-            func = atom.func if isinstance(atom, Bound) else atom
-            if isinstance(func, Func):
-                kinds.add("async" if program.function(func).is_async else "sync")
-            elif func is not NONE:
-                kinds.add("partial" if isinstance(func, Partial) else "unknown")
-        return kinds or {"unknown"}
