@@ -343,8 +343,10 @@ class Solver(Values):
             own = {(a.module, a.index) for a in functions if isinstance(a, Func)}
             decorated: set[Atom] = {a for a in results if (a.module, a.index) in own and a.role is not Role.PLAIN}
             self.wrapped.update(own)
+            maker = atom.func if isinstance(atom, Bound) else atom
+            made = {a for a in results if (a.module, a.index) not in own and self.made_in(maker, a)}
             for key in own:
-                self.wrappers.setdefault(key, set()).update(a for a in results if (a.module, a.index) not in own)
+                self.wrappers.setdefault(key, set()).update(made)
             return decorated or {a for a in results if self.changes_colour(a, own)}
         if isinstance(atom, Ext) and atom.path.startswith(_KNOWN_DECORATORS):
             return set()
@@ -352,6 +354,13 @@ class Solver(Values):
         self.escaped.update(unknown)
         self.wrapped.update(unknown)
         return set()
+
+    def made_in(self, maker: Func, function: Func) -> bool:
+        """Whether a function is defined inside another one."""
+        parent = function.index if maker.module == function.module else -1
+        while parent >= 0 and parent != maker.index:
+            parent = self.facts[maker.module].functions[parent].parent
+        return parent >= 0
 
     def changes_colour(self, wrapper: Func, wrapped: set[tuple[int, int]]) -> bool:
         """Whether a decorator makes a coroutine function of a synchronous one, or the other way round."""
