@@ -95,7 +95,7 @@ def _sifted(program: Program, options: Options, *, complete: bool) -> list[Findi
     files = [(unit.source, unit.tree) for unit in program.units.values()]
     suppressions = Suppressions.of(files, {code: rule.name for code, rule in all_rules().items()})
     findings = suppressions.sift(findings_of(program))
-    findings.extend(UnusedIgnore.findings(findings, suppressions, options.enabled, complete=complete))
+    findings.extend(UnusedIgnore.findings(suppressions, options.enabled, complete=complete))
     return sorted(findings, key=lambda finding: (finding.path, finding.span, finding.code))
 
 
