@@ -203,6 +203,15 @@ class TestUnused:
         text = f"{HEAD}    {CALL}  # asyncify: ignore[DBA101]\n"
         assert codes(text, Options(enabled=lambda code, path: code != "DBA101")) == []
 
+    def test_a_file_stays_as_it_is_where_an_import_has_no_place(self) -> None:
+        """The backslash joins nothing, but its line is not told from one that does: all of the file is one piece."""
+        body = f"{HEAD}    log()\n\n\n# C:\\\nLIMIT = 1  # noqa: DBA101\n\n\n@DBOS.step()\ndef log() -> None: ...\n"
+        src = source.from_bytes(Path("/project/app.py"), f'"""Warnings."""\n{body}'.encode())
+        result = analyse([src], [src.path], src.path.parent, Options())
+        assert [finding.code for finding in result.findings] == ["DBA104", "DBA901"]
+        assert [problem.code for problem in result.problems] == ["DBA902"]
+        assert result.changes == ()
+
     @pytest.mark.skipif(sys.version_info < (3, 12), reason="no comments inside f-strings")
     def test_comment_in_an_f_string(self) -> None:
         text = f'{HEAD}    print(f"{{order  # noqa: DBA101\n    }}")\n'

@@ -107,7 +107,7 @@ def problem_of(error: SourceError) -> Problem:
 def _sifted(program: Program, suppressions: Suppressions, options: Options, *, complete: bool) -> list[Finding]:
     """All findings that no comment silences, and those about such comments."""
     findings = suppressions.sift(findings_of(program))
-    findings.extend(UnusedIgnore.findings(findings, suppressions, options.enabled, complete=complete))
+    findings.extend(UnusedIgnore.findings(suppressions, options.enabled, complete=complete))
     return sorted(findings, key=lambda finding: (finding.path, finding.span, finding.code))
 
 

@@ -17,12 +17,16 @@ Lines = tuple[int, int]  # the first and the last
 
 @dataclass(slots=True, eq=False)
 class Ignore:
-    """A pragma and the lines that it covers. `used` are the entries of its list that silenced something."""
+    """A pragma and the lines that it covers.
+
+    `used` are the entries of its list that silenced something; `due` the rules that a doubtful one should name.
+    """
 
     comment: Comment
     pragma: Pragma
     lines: tuple[Lines, ...]
     used: set[Named] = field(default_factory=set)
+    due: set[str] = field(default_factory=set)
 
     def reaches(self, place: Span) -> bool:
         return any(first <= place.line <= last for first, last in self.lines)
@@ -50,20 +54,26 @@ class Suppressions:
                 covered = True
         return covered
 
-    def doubtful(self, path: Path, place: Span) -> Ignore | None:
-        """A comment about `place` that is not honoured, because it does not say for sure which rules it is for."""
-        here = self.ignores.get(path, ())
-        return next((ignore for ignore in here if ignore.pragma.doubtful and ignore.reaches(place)), None)
+    def doubtful(self, path: Path, place: Span, code: str) -> Ignore | None:
+        """A comment about `place` that is not honoured, because it does not say for sure which rules it is for.
+
+        That it should name the rule `code` is noted.
+        """
+        here = [each for each in self.ignores.get(path, ()) if each.pragma.doubtful and each.reaches(place)]
+        for ignore in here:
+            ignore.due.add(code)
+        return here[0] if here else None
 
     def sift(self, findings: Sequence[Finding]) -> list[Finding]:
         """The findings that no comment silences. A fix that would touch what is kept is left to a person."""
         kept: dict[Fix, str] = {}
         left: list[Finding] = []
         for finding in findings:
-            place = (finding.path, finding.span)
-            silent, doubt = self.covers(*place, finding.code), self.doubtful(*place)
+            place = (finding.path, finding.span, finding.code)
+            silent = self.covers(*place)
+            doubt = None if silent else self.doubtful(*place)
             if finding.fix is not None and (silent or doubt):
-                kept.setdefault(finding.fix, _kept(*place))
+                kept.setdefault(finding.fix, _kept(finding.path, finding.span))
             if silent:
                 continue
             if doubt is not None and finding.fix is not None:
@@ -88,7 +98,7 @@ class Suppressions:
                 continue
             for path, edits in fix.edits.items():
                 for place in (edit.span for edit in edits if (path, edit.span.line) not in found[fix]):
-                    if self.covers(path, place, finding.code) or self.doubtful(path, place):
+                    if self.covers(path, place, finding.code) or self.doubtful(path, place, finding.code):
                         yield fix, _kept(path, place)
 
 

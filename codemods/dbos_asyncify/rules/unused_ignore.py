@@ -54,27 +54,24 @@ class UnusedIgnore(Rule):
         return None  # it is about comments: see `findings`
 
     @classmethod
-    def findings(
-        cls, found: Sequence[Finding], suppressions: Suppressions, enabled: Enabled, *, complete: bool
-    ) -> Iterator[Finding]:
-        """What is wrong with the comments, once `found`, all findings that they leave, is known.
+    def findings(cls, suppressions: Suppressions, enabled: Enabled, *, complete: bool) -> Iterator[Finding]:
+        """What is wrong with the comments, once they were asked about all findings.
 
         `complete` tells whether the whole program was read: else nothing counts as unused.
         """
         for path, ignores in suppressions.ignores.items():
-            here = [finding for finding in found if finding.path == path]
             off = {code for code in all_rules() if not (complete and enabled(code, path))}
             groups = [(comment, list(group)) for comment, group in groupby(ignores, key=lambda each: each.comment)]
             # Comments may silence this rule too: whether they do is known when the rest of each comment is.
             silent = {
                 comment.span
                 for comment, group in groups
-                if Verdict.of(comment, group, here, {*off, cls.code}, complete=complete).any
+                if Verdict.of(comment, group, {*off, cls.code}, complete=complete).any
                 and suppressions.covers(path, comment.span, cls.code)
             }
             for comment, group in groups:
                 if comment.span not in silent:
-                    yield from cls._reported(path, Verdict.of(comment, group, here, off, complete=complete))
+                    yield from cls._reported(path, Verdict.of(comment, group, off, complete=complete))
 
     @classmethod
     def _reported(cls, path: Path, verdict: Verdict) -> Iterator[Finding]:
@@ -102,20 +99,16 @@ class Verdict:
         return bool(self.said or self.by_hand)
 
     @classmethod
-    def of(
-        cls, comment: Comment, ignores: Sequence[Ignore], here: Sequence[Finding], off: Set[str], *, complete: bool
-    ) -> Verdict:
-        """`here` are the findings in the file that nothing silences, `off` the rules that do not count as unused."""
+    def of(cls, comment: Comment, ignores: Sequence[Ignore], off: Set[str], *, complete: bool) -> Verdict:
+        """`off` are the rules that do not count as unused."""
         verdict = cls(comment)
         for ignore in ignores:
             if ignore.pragma.named:
                 verdict.listed(ignore, off)
             elif ignore.pragma.broken:
                 verdict.by_hand.append(("this ignore comment cannot be read", f"write it as {_FORM}"))
-            else:
-                due = {finding.code for finding in here if ignore.reaches(finding.span)}
-                if due or complete:
-                    verdict.bare(ignore.pragma, due)
+            elif ignore.due or complete:
+                verdict.bare(ignore.pragma, ignore.due)
         return verdict
 
     def bare(self, pragma: Pragma, due: Set[str]) -> None:
