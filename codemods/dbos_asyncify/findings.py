@@ -75,13 +75,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file before and after: what a diff shows and what applying writes."""
+    """One file before and after: what a diff shows and what applying writes.
+
+    `findings` are those in this file that it mends, `elsewhere` those in other files whose fixes need it.
+    """
 
     path: Path
     before: bytes
     after: bytes
     encoding: str
     findings: tuple[Finding, ...]
+    elsewhere: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,10 @@ def _carry_out(
         except (EditError, VerifyError) as error:
             failed.append(Problem(path, f"left as it is, the rewrite could not be proven: {error}", "DBA902"))
             continue
-        done = tuple(finding for finding in findings if finding.path == path and finding.fix in fixes)
-        changes.append(Change(path, unit.source.data, after, unit.source.encoding, done))
+        mended = [finding for finding in findings if finding.fix in fixes and path in finding.fix.edits]
+        here = tuple(finding for finding in mended if finding.path == path)
+        elsewhere = tuple(finding for finding in mended if finding.path != path)
+        changes.append(Change(path, unit.source.data, after, unit.source.encoding, here, elsewhere))
     return changes, failed
 
 

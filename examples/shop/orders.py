@@ -5,6 +5,7 @@ from dbos import DBOS, WorkflowHandle
 from shop import payments, stock
 from shop.mail import send_mail
 from shop.models import Order, Parcel
+from shop.progress import finish, report
 from shop.warehouse import warehouse
 
 
@@ -16,10 +17,9 @@ async def fulfil(order: Order) -> str:
     # Shelf by shelf: the first one that is empty ends the order.
     for line in order.lines:
         if not stock.reserve(line.sku, line.quantity):
-            DBOS.set_event("state", "sold out")
-            DBOS.close_stream("progress")
+            finish("sold out", f"no {line.sku} left")
             return f"{order.id}: {line.sku} is sold out"
-    DBOS.write_stream("progress", "reserved")
+    report("reserved")
 
     payment = DBOS.start_workflow(payments.pay, order.id, order.total)
     DBOS.write_stream(
@@ -39,7 +39,7 @@ async def fulfil(order: Order) -> str:
         if parcel is None:
             raise RuntimeError(f"{order.id}: the warehouse does not answer")
     labels = [handle.get_result().label for handle in packing]
-    DBOS.write_stream("progress", "packed")
+    report("packed")
 
     invoice = payments.write_invoice(
         order.id,

@@ -51,23 +51,29 @@ def explained_diff(console: Console, changes: Sequence[Change], base: Path) -> N
         for number, line in enumerate(unified(change, base)):
             text = line.decode(change.encoding, errors="replace").rstrip("\r\n")
             if text.startswith("@@"):
-                mended = _mended(change, text)
-                if not mended:
-                    console.print(Text("  imports and annotations that go with the other changes", style="italic dim"))
-                for finding in mended:
-                    head = f"  {finding.code} line {finding.span.line}: "
-                    console.print(Text.assemble((head, "bold"), (finding.message, "italic")), soft_wrap=True)
+                for head, reason in _reasons(change, text, base):
+                    console.print(Text.assemble((head, "bold"), (reason, "italic")), soft_wrap=True)
             if number > 1 and not line.endswith(NO_NEWLINE):  # the first two name the file
                 style = _STYLE.get(text[:1], "")
                 console.print(Text(text, style=style), soft_wrap=True)
 
 
-def _mended(change: Change, header: str) -> list[Finding]:
-    """The findings in the lines that a hunk's header (`@@ -12,5 +12,6 @@`) covers."""
+def _reasons(change: Change, header: str, base: Path) -> list[tuple[str, str]]:
+    """What the lines that a hunk's header (`@@ -12,5 +12,6 @@`) covers are changed for, each with what goes before."""
     start, _, count = header.split()[1][1:].partition(",")
-    first = int(start)
-    last = first + int(count or 1) - 1
-    return [finding for finding in change.findings if first <= finding.span.line <= last]
+    lines = range(int(start), int(start) + int(count or 1))
+    here = [finding for finding in change.findings if finding.span.line in lines]
+    if here:
+        return [(f"  {finding.code} line {finding.span.line}: ", finding.message) for finding in here]
+    elsewhere = [
+        finding
+        for finding in change.elsewhere
+        if finding.fix and any(edit.span.line in lines for edit in finding.fix.edits[change.path])
+    ]
+    if elsewhere:
+        heads = (f"  {found.code} {shown(found.path, base)}:{found.span.line}: " for found in elsewhere)
+        return [(head, found.message) for head, found in zip(heads, elsewhere, strict=True)]
+    return [("", "  imports and annotations that go with the other changes")]
 
 
 def problems(console: Console, found: Iterable[Problem], base: Path) -> None:

@@ -7,6 +7,7 @@ from dbos import DBOS, WorkflowHandle, WorkflowHandleAsync
 from shop import payments, stock
 from shop.mail import send_mail
 from shop.models import Order, Parcel
+from shop.progress import finish, report
 from shop.warehouse import warehouse
 
 
@@ -18,10 +19,9 @@ async def fulfil(order: Order) -> str:
     # Shelf by shelf: the first one that is empty ends the order.
     for line in order.lines:
         if not await asyncio.to_thread(stock.reserve, line.sku, line.quantity):
-            await DBOS.set_event_async("state", "sold out")
-            await DBOS.close_stream_async("progress")
+            await finish("sold out", f"no {line.sku} left")
             return f"{order.id}: {line.sku} is sold out"
-    await DBOS.write_stream_async("progress", "reserved")
+    await report("reserved")
 
     payment = await DBOS.start_workflow_async(payments.pay, order.id, order.total)
     await DBOS.write_stream_async(
@@ -42,7 +42,7 @@ async def fulfil(order: Order) -> str:
         if parcel is None:
             raise RuntimeError(f"{order.id}: the warehouse does not answer")
     labels = [(await handle.get_result()).label for handle in packing]
-    await DBOS.write_stream_async("progress", "packed")
+    await report("packed")
 
     invoice = await asyncio.to_thread(
         payments.write_invoice,
