@@ -30,6 +30,7 @@ class Flows:
         self.group: dict[ast.AST, Key] = {}  # by the outer node of a site
         self.holders: set[Key] = set()
         self.annotations: dict[ast.expr, Key] = {}
+        self.stores = list(_stores(tree))
         for site in sites.found.values():
             if site.form is not None and site.form.gives_handle:
                 self.group[site.outer] = self._key(site.outer)
@@ -107,17 +108,20 @@ class Flows:
         """Find all variables that hold handles."""
         scopes = set(self.names.scopes.values())
         cells = {(id(scope), name): (scope, name) for scope in scopes for name in scope.names}
-        changed = True
-        while changed:
-            changed = False
-            for cell, (scope, name) in cells.items():
-                for binding in scope.names[name]:
-                    sources = self._sources(binding.value) if binding.value is not None else set()
-                    held = [key for key in sources if self._find(key) in self.holders]
-                    for key in held:
-                        if self._find(key) != self._find(cell):
-                            self._unite(key, cell)
-                            changed = True
+        moves = [
+            (cell, binding.value)
+            for cell, (scope, name) in cells.items()
+            for binding in scope.names[name]
+            if binding.value is not None
+        ]
+        moves += [(cell, value) for into, value in self.stores for cell in self._sources(into)]
+        groups = -1
+        while groups != len(self.leader):
+            groups = len(self.leader)
+            for cell, value in moves:
+                for key in self._sources(value):
+                    if self._find(key) in self.holders:
+                        self._unite(key, cell)
         for cell, (scope, name) in cells.items():
             if self._find(cell) in self.holders:
                 for binding in scope.names[name]:
@@ -147,10 +151,6 @@ class Flows:
             targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
             if any(isinstance(part, ast.Attribute) for target in targets for part in ast.walk(target)):
                 self.blocked[key] = "kept in an attribute"
-            for target in targets:
-                if isinstance(target, ast.Subscript):
-                    for held in self._sources(target.value):
-                        self._unite(key, held)
         elif isinstance(parent, (ast.Return, ast.Yield, ast.Lambda)):
             self.blocked[key] = "given back to a caller"
         elif not isinstance(parent, (*_LOOKED_AT, ast.For, ast.comprehension, ast.Subscript)):
@@ -177,13 +177,19 @@ class Flows:
         outer = self.names.parents[call]
         if name in _SAME:
             self._use(call, key)
-        elif name in _IN and isinstance(call.func, ast.Attribute):
-            for held in self._sources(call.func.value):
-                self._unite(key, held)
         elif name == "wait_first_async" and outer in self.group:
             self._unite(key, self.group[outer])
-        elif name not in _LOOK:
+        elif name not in (*_LOOK, *_IN):
             self.blocked[key] = f"handed to `{ast.unparse(call.func)}`"
+
+
+def _stores(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Where a value is put into something: `handles.append(handle)`, `handles[key] = handle`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _IN:
+            yield from ((node.func.value, argument) for argument in node.args)
+        elif isinstance(node, ast.Assign):
+            yield from ((t.value, node.value) for t in node.targets if isinstance(t, ast.Subscript))
 
 
 def _last(func: ast.expr) -> str:
