@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +20,7 @@ from trip.compare import Verdict
 from trip.release import unpack
 from trip.run import round_trip
 from trip.table import details, figures, share
+from trip.upstream import compare
 
 ENOUGH = 0.98
 
@@ -37,15 +39,37 @@ def trip(version: str, cache: Path, *, verbose: bool) -> bool:
     return share(result) >= ENOUGH and not wrong and not result.problems
 
 
+def upstream(version: str, cache: Path) -> bool:
+    """Run the release's tests before and after; True if what passed before passes after.
+
+    What the tool left to a person is as its authors wrote it.
+    """
+    folder = unpack(version, cache)
+    left = [o for o in round_trip(folder, version).outcomes if o.verdict in (Verdict.REPORTED, Verdict.SILENT)]
+    restored = round_trip(folder, version, stay=left).restored
+    same = sum(path.read_bytes() == text for path, text in restored.items())
+    result = compare(folder, restored, cache, version)
+    print(f"dbos {version}: {same} files came back byte for byte, {len(result.files)} differ: {', '.join(result.files)}")
+    for name, outcomes in (("before", result.before), ("after", result.after)):
+        print(f"{name:8}", ", ".join(f"{number} {what}" for what, number in Counter(outcomes.values()).most_common()))
+    for test, outcome in result.before.items():
+        if outcome != result.after.get(test):
+            print(f"{test}: {outcome} before, {result.after.get(test, 'not run')} after")
+    return bool(result.before) and not result.broken
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The round trip over dbos's own tests.")
     parser.add_argument("versions", nargs="+", metavar="VERSION", help="releases of dbos")
     parser.add_argument("--cache", type=Path, help="folder for the releases (default: a temporary one)")
     parser.add_argument("--verbose", action="store_true", help="list every place that did not come back exactly")
+    parser.add_argument("--run-upstream", action="store_true", help="run dbos's tests before and after, on SQLite")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         cache = (options.cache or Path(temporary)).absolute()
         fine = [trip(version, cache, verbose=options.verbose) for version in options.versions]
+        if options.run_upstream:
+            fine += [upstream(version, cache) for version in options.versions]
     return 0 if all(fine) else 1
 
 

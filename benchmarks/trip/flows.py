@@ -27,6 +27,7 @@ class Flows:
         self.sites = sites
         self.leader: dict[Key, Key] = {}
         self.blocked: dict[Key, str] = {}
+        self.kept: dict[ast.AST, str] = {}
         self.group: dict[ast.AST, Key] = {}  # by the outer node of a site
         self.holders: set[Key] = set()
         self.annotations: dict[ast.expr, Key] = {}
@@ -46,10 +47,19 @@ class Flows:
 
     def reason(self, outer: ast.AST) -> str:
         """Why the site stays as it is; empty if it may be turned."""
+        if outer in self.kept:
+            return self.kept[outer]
         if outer not in self.group:
-            return "what it waits for is not known" if self.sites.found[outer].kind.startswith("handle.") else ""
+            waits = self.sites.found[outer].kind.startswith("handle.")
+            return "the handle that it waits for is not known" if waits else ""
         leader = self._find(self.group[outer])
-        return next((why for key, why in self.blocked.items() if self._find(key) == leader), "")
+        return next((f"its handle: {why}" for key, why in self.blocked.items() if self._find(key) == leader), "")
+
+    def keep(self, outer: ast.AST, reason: str) -> None:
+        """Leave a site as it is, and with it what its handle goes through."""
+        self.kept[outer] = reason
+        if outer in self.group:
+            self.blocked[self.group[outer]] = reason
 
     def leader_of(self, outer: ast.AST) -> Key | None:
         """The group of a site, if handles go through it."""

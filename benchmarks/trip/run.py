@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +29,19 @@ class Trip:
     restored: Mapping[Path, bytes]
 
 
-def round_trip(folder: Path, version: str) -> Trip:
-    """Turn the tests of the release in `folder` and let the tool restore them. Nothing is written."""
+def round_trip(folder: Path, version: str, stay: Iterable[Outcome] = ()) -> Trip:
+    """Turn the tests of the release in `folder` and let the tool restore them. Nothing is written.
+
+    The calls of the outcomes `stay` are not turned.
+    """
     forms = api.read(folder / "dbos")
     properties = frozenset(f.name for each in forms.forms.values() for f in each.values() if f.is_property)
     tests = sorted((folder / "tests").rglob("*.py"))
     originals = {path: path.read_bytes() for path in tests}
-    turned = {path: turn(text, forms) for path, text in originals.items()}
+    lines: dict[Path, set[int]] = {}
+    for outcome in stay:
+        lines.setdefault(folder / outcome.path, set()).add(outcome.line)
+    turned = {path: turn(text, forms, lines.get(path, set())) for path, text in originals.items()}
     before = _fixed(folder, version, originals)
     after = _fixed(folder, version, {path: each.text for path, each in turned.items()})
     fixed = {change.path: change.after for change in before.changes}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from trip.api import Api
@@ -34,18 +34,21 @@ class Turned:
     left_out: tuple[LeftOut, ...]
 
 
-def turn(text: bytes, api: Api) -> Turned:
-    """The synchronous form of a module."""
+def turn(text: bytes, api: Api, stay: Set[int] = frozenset()) -> Turned:
+    """The synchronous form of a module; what begins on the lines `stay` is left as it is."""
     tree = ast.parse(text)
     names = Names(tree)
     sites = Sites(tree, names, api)
     flows = Flows(tree, names, sites)
+    for site in sites.found.values():
+        if site.call.lineno in stay:
+            flows.keep(site.outer, "left to a person")
     turned: list[Site] = []
     left_out = list(sites.left_out)
     for site in all_sites(sites):
         reason = flows.reason(site.outer)
         if reason:
-            left_out.append(LeftOut(site.kind, site.outer, f"its handle: {reason}"))
+            left_out.append(LeftOut(site.kind, site.outer, reason))
         else:
             turned.append(site)
     cuts = [cut for site in turned for cut in _Text(text, names).cuts(site)]
