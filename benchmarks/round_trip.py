@@ -13,9 +13,6 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "codemods"), str(ROOT / "benchmarks")]
-
 from trip.compare import Verdict
 from trip.release import unpack
 from trip.run import round_trip
@@ -49,7 +46,7 @@ def upstream(version: str, cache: Path) -> bool:
     restored = round_trip(folder, version, stay=left).restored
     same = sum(path.read_bytes() == text for path, text in restored.items())
     result = compare(folder, restored, cache, version)
-    print(f"dbos {version}: {same} files came back byte for byte, {len(result.files)} differ: {', '.join(result.files)}")
+    print(f"dbos {version}: {same} files came back byte for byte, these differ: {', '.join(result.files)}")
     for name, outcomes in (("before", result.before), ("after", result.after)):
         print(f"{name:8}", ", ".join(f"{number} {what}" for what, number in Counter(outcomes.values()).most_common()))
     for test, outcome in result.before.items():

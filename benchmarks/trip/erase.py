@@ -35,10 +35,10 @@ class Eraser(ast.NodeTransformer):
         assert isinstance(tree, ast.Module)
         return tree
 
-    def visit_Await(self, node: ast.Await) -> ast.AST:  # noqa: N802
+    def visit_Await(self, node: ast.Await) -> ast.AST:
         return _marked(self.visit(node.value), "await")
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute):
             if node.func.attr == "to_thread" and node.args:
@@ -53,27 +53,27 @@ class Eraser(ast.NodeTransformer):
                 return _marked(node, "async")
         return node
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         self.generic_visit(node)
         if node.attr.endswith("_async"):
             node.attr = node.attr.removesuffix("_async")
             return _marked(node, "async")
         return self.visit_Name(node)
 
-    def visit_Name(self, node: ast.Name | ast.Attribute) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name | ast.Attribute) -> ast.AST:
         field = "id" if isinstance(node, ast.Name) else "attr"
         if getattr(node, field) == _NEW:
             setattr(node, field, _OLD)
             return _marked(node, "handle")
         return node
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, str) and _NEW in node.value:
             node.value = node.value.replace(_NEW, _OLD)
             return _marked(node, "handle")
         return node
 
-    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:  # noqa: N802
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
         self.generic_visit(node)
         loop = ast.For(node.target, node.iter, node.body, node.orelse, node.type_comment)
         return _marked(ast.copy_location(loop, node), "for")
@@ -85,10 +85,10 @@ class Eraser(ast.NodeTransformer):
             return _marked(node, "for")
         return node
 
-    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802
+    def visit_Import(self, node: ast.Import) -> None:
         """What is imported is compared apart, see `imports`."""
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """As above."""
 
 

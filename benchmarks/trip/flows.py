@@ -101,7 +101,8 @@ class Flows:
         if node in self.group:
             return {self.group[node]}
         if isinstance(node, _THROUGH):
-            return {key for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr) for key in self._sources(child)}
+            parts = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+            return {key for part in parts for key in self._sources(part)}
         if isinstance(node, _COMPREHENSIONS):
             return self._sources(node.value if isinstance(node, ast.DictComp) else node.elt)
         if isinstance(node, (ast.Subscript, ast.NamedExpr)):
@@ -143,17 +144,17 @@ class Flows:
         if binding.value is None:
             self.blocked[cell] = "a variable is also given from outside"
         elif not any(self._find(key) in self.holders for key in self._sources(binding.value)):
-            empty = isinstance(binding.value, (ast.List, ast.Dict, ast.Constant, ast.Set)) or ast.unparse(binding.value) == "set()"
-            if not empty:
+            if ast.unparse(binding.value) not in ("[]", "{}", "set()", "None"):
                 self.blocked[cell] = "a variable also holds something else"
 
     # what happens to a handle
 
     def _use(self, node: ast.AST, key: Key) -> None:
         parent = self.names.parents[node]
+        element = isinstance(parent, ast.Subscript) and parent.value is node
         if isinstance(parent, ast.Attribute):
             self._attribute(parent, key)
-        elif isinstance(parent, (*_THROUGH, *_COMPREHENSIONS)) or (isinstance(parent, (ast.Subscript, ast.NamedExpr)) and parent.value is node):
+        elif element or isinstance(parent, (*_THROUGH, *_COMPREHENSIONS, ast.NamedExpr)):
             self._use(parent, key)
         elif isinstance(parent, ast.Call) and node is not parent.func:
             self._argument(parent, key)

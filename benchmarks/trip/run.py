@@ -48,9 +48,14 @@ def round_trip(folder: Path, version: str, stay: Iterable[Outcome] = ()) -> Trip
     restored = {change.path: change.after for change in after.changes}
     found: list[Outcome] = []
     for path in tests:
-        about = [finding for finding in after.findings if finding.path == path]
-        made = restored.get(path, turned[path].text)
-        states = States(path.relative_to(folder), originals[path], turned[path], made, fixed.get(path, originals[path]), about)
+        states = States(
+            path.relative_to(folder),
+            originals[path],
+            turned[path],
+            restored.get(path, turned[path].text),
+            fixed.get(path, originals[path]),
+            [finding for finding in after.findings if finding.path == path],
+        )
         found.extend(outcomes(states, properties))
     left_out = [(path.relative_to(folder), each) for path in tests for each in turned[path].left_out]
     problems = [f"{problem.path}: {problem.message}" for problem in after.problems]

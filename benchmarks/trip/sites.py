@@ -119,7 +119,11 @@ def _raises(item: ast.withitem) -> bool:
 
 
 def _family(form: Form) -> str:
-    return "property" if form.is_property else "stream" if form.is_generator else "handle" if form.gives_handle else "call"
+    if form.is_property:
+        return "property"
+    if form.is_generator:
+        return "stream"
+    return "handle" if form.gives_handle else "call"
 
 
 def all_sites(sites: Sites) -> Iterator[Site]:

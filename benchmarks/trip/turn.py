@@ -85,6 +85,7 @@ class _Text:
         elif site.form is not None:
             assert isinstance(func, ast.Attribute)
             start = self._end(func) - len(func.attr)
+            assert self.text[start : self._end(func)] == func.attr.encode()
             end = self._end(site.call) if site.form.is_property else self._end(func)
             yield Cut(start, end, site.form.name.encode())
 
@@ -103,9 +104,9 @@ class _Text:
             yield Cut(start, word.end())
 
     def _threaded(self, call: ast.Call) -> Iterator[Cut]:
-        target, *rest = [*call.args, *call.keywords]
+        target = call.args[0]
         yield Cut(self._start(call), self._start(target))
-        if rest:
+        if len(call.args) + len(call.keywords) > 1:
             comma = re.compile(rb"\s*,\s*").match(self.text, self._end(target))
             assert comma is not None
             yield Cut(comma.start(), comma.end(), b"(")

@@ -82,7 +82,7 @@ def _run(python: Path, tree: Path, tests: Iterable[str]) -> dict[str, str]:
         record.touch()
         path = os.pathsep.join([str(tree), str(Path(__file__).parent)])
         environment = {**os.environ, "PYTHONPATH": path, "DBOS_DATABASE": "SQLITE", "TRIP_OUTCOMES": str(record)}
-        command = [python, "-m", "pytest", "-q", "-p", "recorder", *tests]
+        command = [str(python), "-m", "pytest", "-q", "-p", "recorder", *tests]
         subprocess.run(command, cwd=tree, env=environment, capture_output=True, check=False)
         lines = [line.partition(" ") for line in record.read_text("utf-8").splitlines()]
     outcomes: dict[str, str] = {}
