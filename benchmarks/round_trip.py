@@ -15,44 +15,42 @@ from pathlib import Path
 
 from trip.compare import Verdict
 from trip.release import unpack
-from trip.run import round_trip
+from trip.run import Trip, round_trip
 from trip.table import details, figures, share
 from trip.upstream import compare
 
 ENOUGH = 0.98
 
 
-def trip(version: str, cache: Path, *, verbose: bool) -> bool:
-    """One release there and back; True if all is well."""
-    folder = unpack(version, cache)
-    result = round_trip(folder, version)
+def judge(version: str, result: Trip, *, verbose: bool) -> bool:
+    """Print the figures of one release; True if all is well."""
     print(f"dbos {version}", *figures(result), sep="\n")
     if verbose:
         print(*details(result.outcomes), sep="\n")
         for path, each in result.left_out:
             print(f"{path.as_posix()}:{getattr(each.node, 'lineno', 0)}: {each.kind}: not turned: {each.reason}")
-    print(*result.problems, sep="\n", end="\n" if result.problems else "")
+    for problem in result.problems:
+        print(problem)
     wrong = any(outcome.verdict is Verdict.WRONG for outcome in result.outcomes)
     return share(result) >= ENOUGH and not wrong and not result.problems
 
 
-def upstream(version: str, cache: Path) -> bool:
+def upstream(version: str, folder: Path, result: Trip, cache: Path) -> bool:
     """Run the release's tests before and after; True if what passed before passes after.
 
     What the tool left to a person is as its authors wrote it.
     """
-    folder = unpack(version, cache)
-    left = [o for o in round_trip(folder, version).outcomes if o.verdict in (Verdict.REPORTED, Verdict.SILENT)]
+    left = [o for o in result.outcomes if o.verdict in (Verdict.REPORTED, Verdict.SILENT)]
     restored = round_trip(folder, version, stay=left).restored
     same = sum(path.read_bytes() == text for path, text in restored.items())
-    result = compare(folder, restored, cache, version)
-    print(f"dbos {version}: {same} files came back byte for byte, these differ: {', '.join(result.files)}")
-    for name, outcomes in (("before", result.before), ("after", result.after)):
+    runs = compare(folder, restored, cache, version)
+    print(f"dbos {version}: {same} files came back byte for byte, these differ: {', '.join(runs.files)}")
+    for name, outcomes in (("before", runs.before), ("after", runs.after)):
         print(f"{name:8}", ", ".join(f"{number} {what}" for what, number in Counter(outcomes.values()).most_common()))
-    for test, outcome in result.before.items():
-        if outcome != result.after.get(test):
-            print(f"{test}: {outcome} before, {result.after.get(test, 'not run')} after")
-    return bool(result.before) and not result.broken
+    for test, outcome in runs.before.items():
+        if outcome != runs.after.get(test):
+            print(f"{test}: {outcome} before, {runs.after.get(test, 'not run')} after")
+    return bool(runs.before) and not runs.broken
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,9 +62,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         cache = (options.cache or Path(temporary)).absolute()
-        fine = [trip(version, cache, verbose=options.verbose) for version in options.versions]
-        if options.run_upstream:
-            fine += [upstream(version, cache) for version in options.versions]
+        fine: list[bool] = []
+        for version in options.versions:
+            folder = unpack(version, cache)
+            result = round_trip(folder, version)
+            fine.append(judge(version, result, verbose=options.verbose))
+            if options.run_upstream:
+                fine.append(upstream(version, folder, result, cache))
     return 0 if all(fine) else 1
 
 

@@ -25,7 +25,7 @@ def imports(tree: ast.Module) -> set[str]:
 
 
 class Eraser(ast.NodeTransformer):
-    """Erases `await`, `_async`, threads, asynchronous loops, the names of handles, and imports."""
+    """Erases `await`, `_async`, threads, asynchronous loops and functions, the names of handles, and imports."""
 
     def __init__(self, properties: Set[str]) -> None:
         self.properties = properties
@@ -72,6 +72,16 @@ class Eraser(ast.NodeTransformer):
             node.value = node.value.replace(_NEW, _OLD)
             return _marked(node, "handle")
         return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        function = ast.FunctionDef(**{field: getattr(node, field) for field in node._fields})
+        return _marked(ast.copy_location(function, node), "def")
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        """Where something is awaited in it, a list stands in its place."""
+        self.generic_visit(node)
+        return _marked(ast.copy_location(ast.ListComp(node.elt, node.generators), node), "lazy")
 
     def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
         self.generic_visit(node)
