@@ -16,6 +16,7 @@ from dbos_asyncify.project.values import Cls, Ext, Site, TypeName
 from dbos_asyncify.source import Span, span
 
 OLD, NEW = "WorkflowHandle", "WorkflowHandleAsync"
+_HOMES = ("dbos", "dbos._dbos")  # both names are in both: in the package, and in the module that defines them
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def _renamed(program: Program, unit: Unit, annotation: ast.expr) -> Iterator[Edi
 
 
 def _means_handle(program: Program, unit: Unit, node: ast.expr) -> bool:
-    return Ext(f"dbos.{OLD}") in program.value(unit, node)
+    value = program.value(unit, node)
+    return any(Ext(f"{home}.{OLD}") in value for home in _HOMES)
 
 
 def import_edits(program: Program, unit: Unit, edits: Iterable[Edit]) -> list[Edit]:
@@ -141,10 +143,10 @@ def _home(unit: Unit, node: ast.Name) -> int:
 
 
 def _imports_of(unit: Unit, home: int, name: str) -> list[ast.ImportFrom]:
-    """The `from dbos import name` statements of a scope."""
+    """The statements of a scope that import `name` from dbos."""
     aliases = [unit.facts.nodes[node] for node in unit.facts.cells.get((home, name), ())]
     statements = [unit.facts.parents[alias] for alias in aliases if isinstance(alias, ast.alias)]
-    return [s for s in statements if isinstance(s, ast.ImportFrom) and s.module == "dbos" and not s.level]
+    return [s for s in statements if isinstance(s, ast.ImportFrom) and s.module in _HOMES and not s.level]
 
 
 def _for_types(unit: Unit, statement: ast.stmt) -> bool:
