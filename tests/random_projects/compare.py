@@ -147,7 +147,8 @@ def _look_at_findings(report: Report, triples: Sequence[_Triple], changes: Set[_
             continue
         triple = here[-1]
         planted = {word for word in report.planted if word in triple.before.text}
-        if not triple.wanted.asynchronous or not (triple in changes or planted):
+        on_loop = triple.wanted.asynchronous or triple.wanted.around
+        if not on_loop or not (triple in changes or planted):
             report.errors.append(f"false alarm: {report.line(found)}")
         if found.fix not in report.result.applied:
             missing -= planted
