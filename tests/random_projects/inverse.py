@@ -66,10 +66,13 @@ class _Inverse(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
         """A list that awaits, given to something that takes all of it at once, was a generator expression."""
         given = node.args[0] if len(node.args) == 1 else None
+        awaited = isinstance(given, ast.ListComp) and _awaits(given)
+        self.generic_visit(node)
+        given = node.args[0] if len(node.args) == 1 else None
         if isinstance(node.func, ast.Name) and node.func.id in _CONSUMERS and isinstance(given, ast.ListComp):
-            if any(isinstance(part, ast.Await) for part in ast.walk(given.elt)):
+            if awaited and not _awaits(given):
                 node.args = [ast.GeneratorExp(given.elt, given.generators)]
-        return self.generic_visit(node)
+        return node
 
     def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:  # noqa: N802
         self.generic_visit(node)
@@ -102,3 +105,7 @@ class _Inverse(ast.NodeTransformer):
             name.name = "WorkflowHandle" if name.name == "WorkflowHandleAsync" else name.name
         node.names = list({(name.name, name.asname): name for name in node.names}.values())
         return node
+
+
+def _awaits(node: ast.expr) -> bool:
+    return any(isinstance(part, ast.Await) for part in ast.walk(node))
