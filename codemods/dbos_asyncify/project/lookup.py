@@ -175,8 +175,8 @@ class Values:
             return found
         for star in facts.stars:
             target = self.modules.resolve(module, star.module, star.level)
-            if target is not None:
-                found.extend(self.exported(target, name, ()))
+            if target is not None and (target in self.facts or name not in _BUILTINS):
+                found.extend(self.exported(target, name, (module,)))
             elif star.module == "dbos" and name in self.classes:
                 found.append(Ext(DBOS + name))
         if found:
