@@ -58,9 +58,7 @@ class Colours:
             for part, raw in self._parts(function):
                 if isinstance(part, Call) and not raw:
                     callers.setdefault(part.function, set()).add(function)
-                elif isinstance(part, Call):
-                    pinned.add(part.function)
-                elif isinstance(part, Name):
+                elif isinstance(part, (Call, Name)):
                     pinned.add(part.function)
         for module in self.project.modules:
             for text in (*module.before, *module.after):

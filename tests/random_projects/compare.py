@@ -120,7 +120,7 @@ def _compare(report: Report) -> None:
         if len({len(version) for version in versions}) > 1:
             report.errors.append(f"{path} has other statements than before")
             return
-        triples.extend(_Triple(path, *heads_) for heads_ in zip(*versions))
+        triples.extend(_Triple(path, *same) for same in zip(*versions, strict=True))
     changes = {triple for triple in triples if triple.before.text != triple.wanted.text}
     left = {triple for triple in triples if triple.wanted.text != triple.after.text}
     report.sites, report.left = len(changes), len(left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ _WITH_METHODS = {Kind.HELPER, Kind.COROUTINE}
 class Builder:
     """One project while it is being made up."""
 
-    draw: Callable[[st.SearchStrategy[T]], T]
+    draw: st.DrawFn
     project: Project
     module: int = 1
     count: int = 0
@@ -195,7 +195,7 @@ def _modules(build: Builder) -> None:
 
 
 @st.composite
-def projects(draw: Callable[[st.SearchStrategy[T]], T]) -> Project:
+def projects(draw: st.DrawFn) -> Project:
     """Whole projects."""
     project = Project(draw(st.sampled_from(("app", "shop"))), draw(st.sampled_from(("", "src"))), draw(st.booleans()))
     build = Builder(draw, project)

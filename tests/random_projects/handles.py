@@ -131,5 +131,3 @@ def _in_an_attribute(build: Builder, within: Function) -> list[Text]:
     wait = Wait(_origin(api, finish), Text(f"self.last_{number}"), _method(build))
     finish.body.append(Text("return {0}", (wait,)))
     return [Text("{0}", (Call(begin, Text("v")),)), build.in_place(Call(finish, Text("v")))]
-
-

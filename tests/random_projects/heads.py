@@ -36,7 +36,7 @@ def _of(node: ast.stmt | ast.excepthandler | ast.match_case, function: str, *, a
         function, asynchronous = node.name, isinstance(node, ast.AsyncFunctionDef)
     blocks = [block for name in _NESTED for block in getattr(node, name, ())]
     shown = ast.unparse(_without_blocks(node))
-    start = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
+    start = _start(node)
     end = min((_start(block) - 1 for block in blocks), default=getattr(node, "end_lineno", start) or start)
     yield Head(start, max(start, end), function, asynchronous, around, shown)
     for block in blocks:
@@ -44,10 +44,11 @@ def _of(node: ast.stmt | ast.excepthandler | ast.match_case, function: str, *, a
 
 
 def _start(node: ast.stmt | ast.excepthandler | ast.match_case) -> int:
+    """The first line: of the decorators, where there are some."""
     if isinstance(node, ast.match_case):
         return node.pattern.lineno
-    decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    decorated = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.decorator_list
+    return decorated[0].lineno if decorated else node.lineno
 
 
 def _without_blocks(node: ast.AST) -> ast.AST:

@@ -21,12 +21,7 @@ def synchronous(text: str, helpers: Container[str], migrated: Container[str]) ->
             aliases.update({name.asname: name.name for name in node.names if name.asname})
     tree = _Inverse(helpers, migrated, aliases).visit(tree)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    tree.body = [
-        statement
-        for statement in tree.body
-        if not (isinstance(statement, ast.Import) and statement.names[0].name == "asyncio" and not statement.names[0].asname)
-        or "asyncio" in used
-    ]
+    tree.body = [node for node in tree.body if "asyncio" in used or ast.unparse(node) != "import asyncio"]
     return ast.unparse(tree)
 
 
@@ -36,16 +31,16 @@ class _Inverse(ast.NodeTransformer):
         self.migrated = migrated
         self.aliases = aliases
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:  # noqa: N802
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         if node.name in self.migrated:
             return node
         self.generic_visit(node)
         if node.name not in self.helpers:
             return node
-        fields = {name: value for name, value in ast.iter_fields(node)}
+        fields = dict(ast.iter_fields(node))
         return ast.copy_location(ast.FunctionDef(**fields), node)
 
-    def visit_Await(self, node: ast.Await) -> ast.AST:  # noqa: N802
+    def visit_Await(self, node: ast.Await) -> ast.AST:
         self.generic_visit(node)
         call = node.value
         if not isinstance(call, ast.Call):
@@ -63,7 +58,7 @@ class _Inverse(ast.NodeTransformer):
             return func.attr
         return self.aliases.get(func.id, func.id) if isinstance(func, ast.Name) else ""
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """A list that awaits, given to something that takes all of it at once, was a generator expression."""
         given = node.args[0] if len(node.args) == 1 else None
         awaited = isinstance(given, ast.ListComp) and _awaits(given)
@@ -74,11 +69,11 @@ class _Inverse(ast.NodeTransformer):
                 node.args = [ast.GeneratorExp(given.elt, given.generators)]
         return node
 
-    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:  # noqa: N802
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
         self.generic_visit(node)
         if not self._streams(node.iter):
             return node
-        fields = {name: value for name, value in ast.iter_fields(node)}
+        fields = dict(ast.iter_fields(node))
         return ast.copy_location(ast.For(**fields), node)
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
@@ -96,11 +91,11 @@ class _Inverse(ast.NodeTransformer):
                 return True
         return False
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = "WorkflowHandle" if node.id == "WorkflowHandleAsync" else node.id
         return node
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
         for name in node.names:
             name.name = "WorkflowHandle" if name.name == "WorkflowHandleAsync" else name.name
         node.names = list({(name.name, name.asname): name for name in node.names}.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from random_projects.colours import Colours
 from random_projects.imports import Imports
@@ -73,7 +73,7 @@ class _Writer:
     here: Module
     imports: Imports
     asyncio: bool = False
-    inside: list[str] = field(default_factory=list)  # imports that the function being written makes itself
+    inside: list[str] | None = None  # imports that the function being written makes itself
 
     def module(self, number: int) -> str:
         own = [function for function in self.project.functions if function.module == number]
@@ -82,6 +82,7 @@ class _Writer:
             members = [function for function in own if function.owner == owner]
             written = [self.function(function) for function in members]
             blocks.extend([self.klass(owner, members, written)] if owner else written)
+        self.inside = None
         blocks.extend(self.text(text, None) for text in self.here.after)
         if self.here.exported:
             blocks.insert(0, f"__all__ = {self.here.exported!r}")
@@ -112,7 +113,8 @@ class _Writer:
         return f"class {owner}:\n{_indented(chr(10).join([init, *written]))}\n{made}"
 
     def function(self, function: Function) -> str:
-        self.inside = []
+        inside: list[str] = []
+        self.inside = inside
         body = [self.text(text, function) for text in function.body] or ["return 1"]
         self_name = {"self": ["self"], "class": ["cls"]}.get(function.method, [])
         params = [name if origin is None else f"{name}: {self.handle(origin)}" for name, origin in function.params]
@@ -132,7 +134,7 @@ class _Writer:
         word = "async def" if function in self.colours.coroutines else "def"
         gives = f" -> {self.handle(function.gives)}" if function.gives else ""
         lines.append(f"{word} {function.name}({', '.join([*self_name, *params])}){gives}:")
-        return "\n".join([*lines, _indented("\n".join([*self.inside, *body]))])
+        return "\n".join([*lines, _indented("\n".join([*inside, *body]))])
 
     def text(self, text: Text, within: Function | None, *, raw: bool = False) -> str:
         return text.template.format(*(self.part(hole, within, raw) for hole in text.holes))
