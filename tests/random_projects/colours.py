@@ -68,8 +68,18 @@ class Colours:
             for function in self.blocking
             if function.kind is Kind.HELPER and function not in pinned and callers.get(function, set()) - {function}
         }
+        origins = [
+            part.origin
+            for function in self.project.functions
+            for part, _ in self._parts(function)
+            if isinstance(part, Api) and part.origin is not None and part.origin.form
+        ]
         while True:
-            left = {function for function in found if not callers[function] <= found | self.coroutines}
+            coroutines = found | self.coroutines
+            left = {function for function in found if not callers[function] <= coroutines}
+            for origin in origins:
+                if origin.where in coroutines and not coroutines.issuperset(origin.waiters):
+                    left |= found & {origin.where, *origin.waiters}  # a handle cannot be of both kinds
             if not left:
                 return found
             found -= left
