@@ -39,7 +39,34 @@ PLACES = (
     "match {0}:\n    case None:\n        print('none')\n    case _:\n        print('other')",
     "d@ = {{}}\nd@['key'] = {0}",
     "v@ = (lambda given: given)({0})",
+    "v@ = (lambda x={0}: x)()",
+    "v@ = {0} or {0} and not {0}",
+    "v@ = [y for i in range(2) if (y := {0})]",
+    "v@ = f'{{1:>{{len([{0}])}}}}'",
+    "v@ = sum(len(str(i)) for i in [{0}])",
+    "with suppress(ValueError):\n    {0}",
+    "try:\n    raise ValueError({0})\nexcept ValueError as error:\n    print(error, {0})",
+    "v@ = {{str({0}): 1}}",
+    "{0}; print('one line')",
+    "if v == 98:\n    print('a')\nelif {0}:\n    print('b')\nelse:\n    {0}",
     "def local@(x={0}):\n    return x\nprint(local@())",
+)
+
+# The same for what dbos gives.
+ON_RESULTS = (
+    "print({0}.status)",
+    "v@ = {0}[0]",
+    "v@ = {0}['a']['b']",
+    "v@ = {0}.get('a', 1)",
+    "v@ = [item for item in {0}]",
+    "v@ = sum(len(str(item)) for item in {0})",
+    "for item in {0}:\n    print(item)",
+    "v@ = {{**{0}}}",
+    "v@ = {0} ** 2 + -{0}",
+    "v@ = {0} if {0} in ({0}, None) else {0}",
+    "a@, *b@ = {0}",
+    "print(*{0})",
+    "if 1 < {0} <= 3:\n    print('between')",
 )
 
 # Name, arguments, and whether it has an asynchronous form. `#` is a string of its own.
@@ -99,4 +126,6 @@ PLANTED = (
     "print(any({0} for i in range(2)))",
     "class Local@:\n    value = {0}",
     "print((lambda: {0})())",
+    "print(f'{{{0}=}}')",
+    "print(next(i for i in range(2) if {0}))",
 )

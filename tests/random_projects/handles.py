@@ -8,7 +8,7 @@ from random_projects.expressions import CARRIERS
 from random_projects.model import Annotation, Api, Call, Function, Kind, Name, Origin, Text, Wait
 
 if TYPE_CHECKING:
-    from random_projects.draw import Builder
+    from random_projects.builder import Builder
 
 
 def statements(build: Builder, within: Function) -> list[Text]:

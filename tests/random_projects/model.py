@@ -41,7 +41,7 @@ class Text:
 
 @dataclass(eq=False)
 class Function:
-    """One function of a module, or one method (`owner` is its class; `method` is "self", "class" or "static").
+    """One function of a module, or one method (`owner` is its class; `method` is "self", "class", "static" or "init").
 
     `pinned`: something else than calls refers to it. `migrated`: its body is asynchronous before the tool runs.
     """
@@ -93,11 +93,13 @@ class Word:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A call of a function of the project. `fresh` makes an object for it instead of using the module's."""
+    """A call of a function of the project. `fresh` makes an object for it instead of using the module's; `spelled`
+    is how it is called, if not by its name."""
 
     function: Function
     args: Text
     fresh: bool = False
+    spelled: Text | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +134,10 @@ class Name:
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
-    """A name of the module that sets DBOS up: `DBOS`, `client`, `queue`, `ds`."""
+class Other:
+    """A class or variable of a module."""
 
+    module: int
     name: str
 
 
@@ -152,7 +155,7 @@ class Bare:
     call: Call
 
 
-Part = Text | Api | Stream | Word | Call | NestedCall | Wait | Annotation | Name | Shared | Raw | Bare
+Part = Text | Api | Stream | Word | Call | NestedCall | Wait | Annotation | Name | Other | Raw | Bare
 
 
 @dataclass(eq=False)
@@ -184,6 +187,8 @@ class Project:
     modules: list[Module] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     fields: dict[str, list[str]] = field(default_factory=dict)
+    inits: dict[str, tuple[str, str]] = field(default_factory=dict)  # classes made in another way: parameter, body
+    made: dict[str, str] = field(default_factory=dict)  # what their one object is given
     planted: list[str] = field(default_factory=list)
     nested: set[str] = field(default_factory=set)
 
@@ -193,7 +198,9 @@ def children(part: Part) -> tuple[Part, ...]:
     match part:
         case Text(holes=holes):
             return holes
-        case Api() | Call() | NestedCall() | Stream():
+        case Call():
+            return (part.args,) if part.spelled is None else (part.args, part.spelled)
+        case Api() | NestedCall() | Stream():
             return (part.args,)
         case Wait():
             return (part.handle,)

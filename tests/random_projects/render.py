@@ -18,10 +18,10 @@ from random_projects.model import (
     Name,
     NestedCall,
     Origin,
+    Other,
     Part,
     Project,
     Raw,
-    Shared,
     Stream,
     Text,
     Wait,
@@ -90,10 +90,13 @@ class _Writer:
         style = self.here.asyncio_style
         if self.asyncio or style:
             head.append(f"import asyncio as {style}" if style not in ("", "asyncio") else "import asyncio")
+        if any("functools." in block for block in blocks):
+            head.append("import functools")
         if any("@cache" in block for block in blocks):
             head.append("from functools import cache")
-        if any("@contextmanager" in block for block in blocks):
-            head.append("from contextlib import contextmanager")
+        contexts = [name for name in ("contextmanager", "suppress") if any(f"{name}" in block for block in blocks)]
+        if contexts:
+            head.append(f"from contextlib import {', '.join(contexts)}")
         if any("@dataclass" in block for block in blocks):
             head.append("from dataclasses import dataclass")
         if style:
@@ -101,6 +104,11 @@ class _Writer:
         return "\n".join([*head, *self.imports.lines(), *blocks]) + "\n"
 
     def klass(self, owner: str, members: list[Function], written: list[str]) -> str:
+        if owner in self.project.inits:
+            param, line = self.project.inits[owner]
+            init = f"def __init__(self, {param}):\n    {line}"
+            made = f"{owner.lower()} = {owner}({self.project.made[owner]})"
+            return f"class {owner}:\n{_indented(chr(10).join([init, *written]))}\n{made}"
         if not any(function.method == "self" for function in members):
             return f"class {owner}:\n{_indented(chr(10).join(written))}"
         fields = [f"self.{name} = None" for name in self.project.fields.get(owner, ())]
@@ -116,7 +124,7 @@ class _Writer:
         inside: list[str] = []
         self.inside = inside
         body = [self.text(text, function) for text in function.body] or ["return 1"]
-        self_name = {"self": ["self"], "class": ["cls"]}.get(function.method, [])
+        self_name = {"self": ["self"], "init": ["self"], "class": ["cls"]}.get(function.method, [])
         params = [name if origin is None else f"{name}: {self.handle(origin)}" for name, origin in function.params]
         lines = []
         if function.kind in _DECORATORS:
@@ -148,8 +156,8 @@ class _Writer:
                 return self.part(part.inner, within, True)
             case Bare():
                 return f"{self.callee(part.call, within)}({self.text(part.call.args, within, raw=raw)})"
-            case Shared():
-                return self.shared(part.name)
+            case Other():
+                return self.imports.spelled(part.module, part.name, self.inside)
             case Name():
                 return self.callee(Call(part.function, Text("")), within)
             case Word():
@@ -179,7 +187,8 @@ class _Writer:
         return self.threaded(f"{receiver}.{api.name}", args) if awaits else f"{receiver}.{api.name}({args})"
 
     def call(self, call: Call, within: Function | None, *, awaits: bool, raw: bool) -> str:
-        callee, args = self.callee(call, within), self.text(call.args, within, raw=raw)
+        args = self.text(call.args, within, raw=raw)
+        callee = self.callee(call, within) if call.spelled is None else self.text(call.spelled, within)
         function = call.function
         if function.kind is Kind.PROPERTY:
             return callee
