@@ -173,38 +173,51 @@ class Values:
             for node in facts.final[name]:
                 found.extend(self.node(module, node))
             return found
-        for star in facts.stars:
-            target = self.modules.resolve(module, star.module, star.level)
-            if target is not None:
-                found.extend(self.exported(target, name, ()))
-            elif star.module == "dbos" and name in self.classes:
-                found.append(Ext(DBOS + name))
+        brought = self.by_stars(module, name, ())
+        if brought is not None:
+            return [*found, *brought]
         if found:
             return found
         return (Ext(f"builtins.{name}"),) if name in _BUILTINS else (UNKNOWN,)
 
-    def exported(self, module: int, name: str, seen: tuple[int, ...]) -> Iterable[Atom]:
-        """What `from module import name` binds."""
+    def by_stars(self, module: int, name: str, seen: tuple[int, ...]) -> list[Atom] | None:
+        """What a module's star imports bind to a name, as far as it is known yet; None where they do not bind it."""
+        found: list[Atom] | None = None
+        for star in self.facts[module].stars:
+            target = self.modules.resolve(module, star.module, star.level)
+            brought: Iterable[Atom] | None = None
+            if target is not None and target not in seen:
+                if target in self.facts or name not in _BUILTINS:
+                    brought = self.bound(target, name, (*seen, module))
+            elif star.module == "dbos" and name in self.classes:
+                brought = (Ext(DBOS + name),)
+            if brought is not None:
+                found = [*(found or ()), *brought]
+        return found
+
+    def bound(self, module: int, name: str, seen: tuple[int, ...]) -> list[Atom] | None:
+        """What a module binds to a name, as far as it is known yet; None where it does not bind it."""
         facts = self.facts.get(module)
         found: list[Atom] = list(self.read(("set", module, name)))
-        if facts is not None:
-            for node in facts.final.get(name, ()):
+        if facts is not None and name in facts.final:
+            for node in facts.final[name]:
                 found.extend(self.node(module, node))
-            if name in facts.final:
-                return found
-            for star in facts.stars:
-                target = self.modules.resolve(module, star.module, star.level)
-                if target is not None and target not in seen:
-                    found.extend(self.exported(target, name, (*seen, module)))
-                elif star.module == "dbos" and name in self.classes:
-                    found.append(Ext(DBOS + name))
+            return found
+        brought = self.by_stars(module, name, seen) if facts is not None else None
         child = self.modules.child(module, name)
         if child is not None:
             found.append(Module(child))
         if not found and facts is None and self.modules.is_file(module):
             # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
-            return (Ext(f".{self.modules.name(module)}.{name}"),)
-        return found or (() if seen else (UNKNOWN,))
+            found.append(Ext(f".{self.modules.name(module)}.{name}"))
+        if brought is not None:
+            return [*found, *brought]
+        return found or None
+
+    def exported(self, module: int, name: str) -> Iterable[Atom]:
+        """What `from module import name` binds."""
+        found = self.bound(module, name, ())
+        return (UNKNOWN,) if found is None else found
 
     def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:
         target = self.modules.resolve(module, name, level)
@@ -212,7 +225,7 @@ class Values:
             if level:
                 return (UNKNOWN,)
             return (Ext(f"{name}.{member}" if member else name),)
-        return self.exported(target, member, ()) if member else (Module(target),)
+        return self.exported(target, member) if member else (Module(target),)
 
     def attribute(self, atom: Atom, name: str) -> Iterable[Atom]:
         match atom:
@@ -222,7 +235,7 @@ class Values:
                     return self.member(owner, name, path)
                 return (outside(path, name),)
             case Module(target):
-                return self.exported(target, name, ())
+                return self.exported(target, name)
             case Inst(cls):
                 return self.member(cls, name, f"{DBOS}{cls}()")
             case Obj(exact=False):
