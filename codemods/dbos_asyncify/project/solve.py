@@ -66,6 +66,11 @@ def _class_of(atom: Atom) -> Atom:
     return Cls(atom.module, atom.index) if isinstance(atom, Obj) else UNKNOWN
 
 
+def is_unseen(atom: Atom) -> bool:
+    """Whether something comes out of code that is not read: an annotation says more about it."""
+    return atom is UNKNOWN or (isinstance(atom, Ext) and atom.path.endswith("()") and not atom.path.startswith(DBOS))
+
+
 def method_shapes(facts: f.Facts, cls: f.Class) -> dict[str, tuple[bool, tuple[str, ...]]]:
     """A class's own methods: whether each is a coroutine function, and its parameters."""
     return {
@@ -135,20 +140,25 @@ class Solver(Values):
     def function(self, module: int, function: f.Function) -> None:
         """A function's parameters and results."""
         index = function.index
+        result: Key = ("return", module, index)
+        declared_result: list[Atom] = []
+        if function.return_annotation >= 0:
+            declared_result = [a for a in self.node(module, function.return_annotation) if a is not UNKNOWN]
+        self.add(result, declared_result)
         if function.is_generator:
             made = Site(module, -1 - function.value)
             self.generators[made] = Func(module, index)
-            self.add(("return", module, index), (Box(made),))
+            self.add(result, (Box(made),))
             for node, several in function.yields:
                 atoms = self.node(module, node)
                 self.add(("box", made), self.items(atoms, None, iterated=True) if several else atoms)
         else:
+            # What is not known is what the annotation says; whether that says anything is known in the end.
+            unknown_counts = self.settled and not declared_result if function.return_annotation >= 0 else True
             for node in function.returns:
-                self.add(("return", module, index), self.node(module, node))
-        if function.return_annotation >= 0:
-            declared_result = self.node(module, function.return_annotation)
-            seen = function.returns or function.is_generator  # what is there to see counts more than an unknown type
-            self.add(("return", module, index), (a for a in declared_result if a is not UNKNOWN or not seen))
+                self.add(result, (a for a in self.node(module, node) if unknown_counts or not is_unseen(a)))
+            if function.return_annotation >= 0 and unknown_counts and not function.returns:
+                self.add(result, (UNKNOWN,))
         unseen = self.settled and ((module, index) not in self.called or (module, index) in self.escaped)
         for position, parameter in enumerate(function.params):
             key: Key = ("param", module, index, parameter.name)
@@ -182,7 +192,7 @@ class Solver(Values):
         atoms = self.node(module, parameter.default)
         if parameter.annotation < 0:
             return atoms
-        return [a for a in atoms if not (isinstance(a, Ext) and a.path.endswith("()")) and a is not UNKNOWN]
+        return [atom for atom in atoms if not is_unseen(atom)]
 
     def hierarchy(self, module: int, cls: f.Class) -> None:
         """Note a class with its bases; a protocol with the classes that have all of its methods."""
@@ -243,7 +253,7 @@ class Solver(Values):
                 declared = [a for a in self.node(module, annotation) if a is not UNKNOWN]
                 actual = self.node(module, value) if value >= 0 else ()
                 if declared or not self.settled:
-                    return [*declared, *(a for a in actual if a is not UNKNOWN)]
+                    return [*declared, *(a for a in actual if not is_unseen(a))]
                 return actual or ((UNKNOWN,) if value < 0 else ())
             case f.Alias(described):
                 return (TypeName(Site(module, described)),)
