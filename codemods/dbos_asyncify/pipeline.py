@@ -18,6 +18,7 @@ from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.symbols import Declaration
 from dbos_asyncify.rules import all_rules
+from dbos_asyncify.rules.blocking_helper import BlockingHelper
 from dbos_asyncify.rules.unused_ignore import UnusedIgnore
 from dbos_asyncify.source import Source, SourceError, from_bytes, parse
 from dbos_asyncify.suppress import Suppressions
@@ -69,18 +70,26 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
     editable = frozenset(source.path for _, source, _ in parsed) if options.editable is None else options.editable
     catalogue = dbos_api.load(options.dbos_version)
     kinds = {name: declaration.kind for name, declaration in options.declare.items()}
-    program = Program.build(parsed, modules, catalogue, options.target_python, kinds)
-    program.unread = tuple(unread)
-    program.writable = editable - generated - options.locked
+    writable = editable - generated - options.locked
+    suppressions = Suppressions.of(
+        [(source, tree) for _, source, tree in parsed], {code: rule.name for code, rule in all_rules().items()}
+    )
+    program = Program.build(
+        parsed,
+        modules,
+        catalogue,
+        options.target_python,
+        kinds,
+        unread=unread,
+        convertible=frozenset(path for path in writable if options.enabled(BlockingHelper.code, path)),
+        silenced=suppressions.covers,
+    )
     for path in program.too_deep:
         problems.append(Problem(path, "nested too deeply to be analysed", "DBA900"))
     allowed = replace(options, editable=editable - generated)
-    files_read = [(unit.source, unit.tree) for unit in program.units.values()]
-    suppressions = Suppressions.of(files_read, {code: rule.name for code, rule in all_rules().items()})
-    program.silenced = suppressions.covers
     findings = _sifted(program, suppressions, options, complete=not problems)
     findings = [finding for finding in findings if _counts(program, finding, allowed)]
-    findings = [_confined(finding, program.writable) for finding in findings]
+    findings = [_confined(finding, writable) for finding in findings]
     changes, applied, more = _changes(program, findings, options)
     problems = [
         problem for problem in (*problems, *more) if options.editable is None or problem.path in options.editable

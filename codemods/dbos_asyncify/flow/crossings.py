@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dbos_asyncify.findings import Safety
+from dbos_asyncify.flow.declared import blocking_advice
 from dbos_asyncify.flow.helpers import DECLARED, RAISES, STOPS, Helpers, atom_name, blocks_by_itself
 from dbos_asyncify.project.callees import Implicit, called_functions
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
@@ -28,22 +29,18 @@ class Crossings:
 
     def draft(self, call: CallSite) -> Draft | None:
         """The finding at a call of a blocking helper."""
-        program = self.program
-        keys = self.helpers.called(call)
-        place = placement(program, call)
-        if not keys and self.helpers.is_declared(call):
-            message = f"`{ast.unparse(call.node.func)}` {STOPS}, {DECLARED}"
-            base = Draft(BlockingHelper, call, message, safety=safety_of(program, call, in_thread=True))
-            remedy = in_thread(program, call)
-            draft = replace(base, edits=remedy.edits, reason=remedy.reason)
-            return self._awaited(draft, call, concurrently=place.concurrently) if place.awaited else draft
-        if not keys:
+        keys, declared = self.helpers.called(call), self.helpers.is_declared(call)
+        if not keys and not declared:
             return None
-        if place.awaited and any(key in program.values.wrapped for key in keys):
+        place = placement(self.program, call)
+        if place.awaited and any(key in self.program.values.wrapped for key in keys):
             return None  # a decorator may have made a coroutine function of it: the `await` says so
-        message, chain = self.helpers.told(call, keys[0], "calls")
+        if keys:
+            message, chain = self.helpers.told(call, keys[0], "calls")
+        else:
+            message, chain = f"`{ast.unparse(call.node.func)}` {STOPS}, {DECLARED}", ()
         base = Draft(BlockingHelper, call, message, chain=chain)
-        draft = self._promoted(base, call) or self._in_thread(base, call, keys)
+        draft = self._promoted(base, call) or self._in_thread(base, call, keys, declared=declared)
         if place.awaited:
             return self._awaited(draft, call, concurrently=place.concurrently)
         return draft
@@ -58,13 +55,14 @@ class Crossings:
         safety = safety_of(self.program, call, in_thread=False)
         return replace(base, edits=remedy.edits, reason=remedy.reason, safety=safety, promotes=keys)
 
-    def _in_thread(self, base: Draft, call: CallSite, keys: list[FunctionKey]) -> Draft:
+    def _in_thread(self, base: Draft, call: CallSite, keys: list[FunctionKey], *, declared: bool) -> Draft:
         """The call in a thread, where that helps."""
         program = self.program
         functions = list(called_functions(program.values, call.callee))
         certain = all(isinstance(atom, (Func, Bound, Cls, Obj, Partial)) or atom is NONE for atom in call.callee)
-        if UNKNOWN in call.callee or not certain:
-            return replace(base, reason="what is called here can also be something that the tool cannot follow")
+        if not certain and not declared:
+            reason = "what is called here can also be something that the tool cannot follow"
+            return replace(base, reason=reason + blocking_advice(program, call.unit, call.node.func))
         if any(program.function(func).is_async for func in functions):
             return replace(
                 base, reason="what is called here can also be a coroutine function: call each in its own way"
@@ -84,7 +82,8 @@ class Crossings:
             )
             return replace(base, reason=reason)
         remedy = in_thread(program, call)
-        return replace(base, edits=remedy.edits, reason=remedy.reason)
+        safety = base.safety if keys else safety_of(program, call, in_thread=True)
+        return replace(base, edits=remedy.edits, reason=remedy.reason, safety=safety)
 
     def _awaited(self, draft: Draft, call: CallSite, *, concurrently: bool) -> Draft:
         """A call that somebody awaits: the helper may give something to await, or nothing that could be."""
@@ -98,9 +97,9 @@ class Crossings:
         """The finding where a blocking helper, or a step, runs on the loop without being called by name."""
         place = Spot(unit, spot.node, unit.facts.numbers[spot.node], spot.context)
         keys = self.helpers.implicit(spot)
-        reason = f"{spot.how.rstrip(',')} cannot await: call it by name, in a loop or before, and await that"
+        reason = f"{spot.how} cannot await: call it by name, in a loop or before, and await that"
         if keys:
-            message, chain = self.helpers.told(place, keys[0], f"runs, through {spot.how.rstrip(',')},")
+            message, chain = self.helpers.told(place, keys[0], f"runs, through {spot.how},")
             function = self.helpers.function(keys[0])
             if function.is_generator:
                 reason = "a generator runs where it is iterated: make it an asynchronous one, or collect it in a thread"

@@ -29,6 +29,15 @@ def other_wait(program: Program, unit: Unit, call: ast.Call) -> str:
     return _line(program, unit, call.func, "if it waits for something else")
 
 
+def blocking_advice(program: Program, unit: Unit, func: ast.expr) -> str:
+    """What a declaration would do for a call of something that may be unknown; empty if nothing."""
+    name = program.symbol(unit, func)
+    if name is None:
+        return ""
+    choices = " or ".join(to_declare([name], kind) for kind in ("blocking", "harmless"))
+    return f"; say what it is in [tool.dbos-asyncify]: {choices}"
+
+
 def _line(program: Program, unit: Unit, node: ast.expr, condition: str) -> str:
     name = program.symbol(unit, node)
     return "" if name is None else f"; {condition}, say so in [tool.dbos-asyncify]: {to_declare([name], 'harmless')}"

@@ -60,7 +60,7 @@ class Promotion:
             and key not in self.program.overridden
             and self._class_allows(unit, function)
             and not self._named(unit, function)
-            and (self.program.writable is None or unit.source.path in self.program.writable)
+            and (self.program.convertible is None or unit.source.path in self.program.convertible)
             and key not in self._handed_on
         )
 
@@ -172,7 +172,7 @@ class Promotion:
                 return False
             if program.silenced(call.path, call.span, BlockingHelper.code):
                 return False
-            if program.writable is not None and call.path not in program.writable:
+            if program.convertible is not None and call.path not in program.convertible:
                 return False
             functions = sync_functions(call.callee)
             if functions is None or not {(f.module, f.index) for f in functions} <= program.promoted:

@@ -104,7 +104,7 @@ def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
             ):
                 known.add(node.func.attr)
             if (given or lambdas) and known & library.CALLED_BY_LOOP:
-                yield Implicit(node, context, (*given, *lambdas), f"the event loop, for `{ast.unparse(node.func)}()`,")
+                yield Implicit(node, context, (*given, *lambdas), f"the event loop (`{ast.unparse(node.func)}()`)")
 
 
 def _callables(values: Values, facts: Facts, module: int, arguments: Iterable[ast.expr]) -> tuple[Atom, ...]:

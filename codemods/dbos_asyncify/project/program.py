@@ -95,7 +95,7 @@ class Program:
 
     `promoted` are the plain functions that become coroutine functions: what stands in them counts as on the loop.
     `silenced` tells whether a comment keeps a rule's findings at a place as they are. `unread` are the texts of files
-    that could not be parsed, `writable` those that may be changed (None: all).
+    that could not be parsed. In the files `convertible` (None: all) helpers and their calls may be converted.
     """
 
     units: Mapping[int, Unit]
@@ -108,7 +108,7 @@ class Program:
     promoted: frozenset[FunctionKey] = frozenset()
     silenced: Callable[[Path, Span, str], bool] = _nothing_silenced
     unread: tuple[str, ...] = ()
-    writable: frozenset[Path] | None = None
+    convertible: frozenset[Path] | None = None
 
     @classmethod
     def build(
@@ -118,15 +118,24 @@ class Program:
         catalogue: Catalogue,
         target_python: tuple[int, int] | None = None,
         declare: Mapping[str, Kind] | None = None,
+        *,
+        unread: Iterable[str] = (),
+        convertible: frozenset[Path] | None = None,
+        silenced: Callable[[Path, Span, str], bool] = _nothing_silenced,
     ) -> Program:
-        """Analyse `files` (each with its number in `modules`). `declare` says what symbols are, by dotted names."""
+        """Analyse `files` (each with its number in `modules`). `declare` says what symbols are, by dotted names.
+
+        The other arguments are kept as they are.
+        """
         units: dict[int, Unit] = {}
         too_deep: list[Path] = []
+        texts = list(unread)
         for number, source, tree in files:
             try:
                 units[number] = Unit(number, source, tree, facts_of(tree))
             except RecursionError:
                 too_deep.append(source.path)
+                texts.append(source.text)
         values = Solver({number: unit.facts for number, unit in units.items()}, modules, catalogue)
         values.solve()
         declared: dict[str, Kind] = {}
@@ -137,7 +146,10 @@ class Program:
                 declared[symbols.defined(name)] = kind
             except UndefinedError as error:
                 undefined[name] = str(error)
-        return cls(units, values, catalogue, target_python, tuple(too_deep), declared, undefined)
+        return cls(
+            units, values, catalogue, target_python, tuple(too_deep), declared, undefined,
+            unread=tuple(texts), convertible=convertible, silenced=silenced,
+        )  # fmt: skip
 
     def value(self, unit: Unit, node: ast.AST) -> Value:
         """What the expression `node` can be."""
