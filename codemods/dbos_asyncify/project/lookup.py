@@ -167,44 +167,53 @@ class Values:
     # names and attributes
 
     def global_name(self, module: int, name: str) -> Iterable[Atom]:
-        facts = self.facts[module]
+        found = self.bound_in(module, name, ())
+        if found is not None:
+            return found
+        return (Ext(f"builtins.{name}"),) if name in _BUILTINS else self.unread_star(module, name) or (UNKNOWN,)
+
+    def exported(self, module: int, name: str) -> Iterable[Atom]:
+        """What `from module import name` binds."""
+        found = self.bound_in(module, name, ())
+        child = self.modules.child(module, name)
+        if child is not None and name not in getattr(self.facts.get(module), "final", ()):
+            return [*(found or ()), Module(child)]
+        if found is not None:
+            return found
+        if module not in self.facts and self.modules.is_file(module):
+            # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
+            return (Ext(f".{self.modules.name(module)}.{name}"),)
+        return self.unread_star(module, name) or (UNKNOWN,)
+
+    def bound_in(self, module: int, name: str, seen: tuple[int, ...]) -> list[Atom] | None:
+        """What a module's own statements bind to a name, its star imports among them; None if it does not have it."""
+        facts = self.facts.get(module)
         found: list[Atom] = list(self.read(("set", module, name)))
+        known = bool(found)
+        if facts is None:
+            return found if known else None
         if name in facts.final:
             for node in facts.final[name]:
                 found.extend(self.node(module, node))
             return found
         for star in facts.stars:
             target = self.modules.resolve(module, star.module, star.level)
-            if target is not None:
-                found.extend(self.exported(target, name, ()))
-            elif star.module == "dbos" and name in self.classes:
+            if target is not None and target not in seen:
+                given = self.bound_in(target, name, (*seen, module))
+                known = known or given is not None
+                found.extend(given or ())
+            elif target is None and star.module == "dbos" and name in self.classes:
                 found.append(Ext(DBOS + name))
-        if found:
-            return found
-        return (Ext(f"builtins.{name}"),) if name in _BUILTINS else (UNKNOWN,)
+                known = True
+        return found if known else None
 
-    def exported(self, module: int, name: str, seen: tuple[int, ...]) -> Iterable[Atom]:
-        """What `from module import name` binds."""
-        facts = self.facts.get(module)
-        found: list[Atom] = list(self.read(("set", module, name)))
-        if facts is not None:
-            for node in facts.final.get(name, ()):
-                found.extend(self.node(module, node))
-            if name in facts.final:
-                return found
-            for star in facts.stars:
-                target = self.modules.resolve(module, star.module, star.level)
-                if target is not None and target not in seen:
-                    found.extend(self.exported(target, name, (*seen, module)))
-                elif star.module == "dbos" and name in self.classes:
-                    found.append(Ext(DBOS + name))
-        child = self.modules.child(module, name)
-        if child is not None:
-            found.append(Module(child))
-        if not found and facts is None and self.modules.is_file(module):
-            # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
-            return (Ext(f".{self.modules.name(module)}.{name}"),)
-        return found or (() if seen else (UNKNOWN,))
+    def unread_star(self, module: int, name: str) -> Iterable[Atom]:
+        """A name that only a star import from a file without dbos can give."""
+        for star in self.facts[module].stars if module in self.facts else ():
+            target = self.modules.resolve(module, star.module, star.level)
+            if target is not None and target not in self.facts and self.modules.is_file(target):
+                return (Ext(f".{self.modules.name(target)}.{name}"),)
+        return ()
 
     def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:
         target = self.modules.resolve(module, name, level)
@@ -212,7 +221,7 @@ class Values:
             if level:
                 return (UNKNOWN,)
             return (Ext(f"{name}.{member}" if member else name),)
-        return self.exported(target, member, ()) if member else (Module(target),)
+        return self.exported(target, member) if member else (Module(target),)
 
     def attribute(self, atom: Atom, name: str) -> Iterable[Atom]:
         match atom:
@@ -222,7 +231,7 @@ class Values:
                     return self.member(owner, name, path)
                 return (outside(path, name),)
             case Module(target):
-                return self.exported(target, name, ())
+                return self.exported(target, name)
             case Inst(cls):
                 return self.member(cls, name, f"{DBOS}{cls}()")
             case Obj(exact=False):
