@@ -167,57 +167,53 @@ class Values:
     # names and attributes
 
     def global_name(self, module: int, name: str) -> Iterable[Atom]:
-        facts = self.facts[module]
+        found = self.bound_in(module, name, ())
+        if found is not None:
+            return found
+        return (Ext(f"builtins.{name}"),) if name in _BUILTINS else self.unread_star(module, name) or (UNKNOWN,)
+
+    def exported(self, module: int, name: str) -> Iterable[Atom]:
+        """What `from module import name` binds."""
+        found = self.bound_in(module, name, ())
+        child = self.modules.child(module, name)
+        if child is not None and name not in getattr(self.facts.get(module), "final", ()):
+            return [*(found or ()), Module(child)]
+        if found is not None:
+            return found
+        if module not in self.facts and self.modules.is_file(module):
+            # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
+            return (Ext(f".{self.modules.name(module)}.{name}"),)
+        return self.unread_star(module, name) or (UNKNOWN,)
+
+    def bound_in(self, module: int, name: str, seen: tuple[int, ...]) -> list[Atom] | None:
+        """What a module's own statements bind to a name, its star imports among them; None if it does not have it."""
+        facts = self.facts.get(module)
         found: list[Atom] = list(self.read(("set", module, name)))
+        known = bool(found)
+        if facts is None:
+            return found if known else None
         if name in facts.final:
             for node in facts.final[name]:
                 found.extend(self.node(module, node))
             return found
-        brought = self.by_stars(module, name, ())
-        if brought is not None:
-            return [*found, *brought]
-        if found:
-            return found
-        return (Ext(f"builtins.{name}"),) if name in _BUILTINS else (UNKNOWN,)
-
-    def by_stars(self, module: int, name: str, seen: tuple[int, ...]) -> list[Atom] | None:
-        """What a module's star imports bind to a name, as far as it is known yet; None where they do not bind it."""
-        found: list[Atom] | None = None
-        for star in self.facts[module].stars:
+        for star in facts.stars:
             target = self.modules.resolve(module, star.module, star.level)
-            brought: Iterable[Atom] | None = None
             if target is not None and target not in seen:
-                if target in self.facts or name not in _BUILTINS:
-                    brought = self.bound(target, name, (*seen, module))
-            elif star.module == "dbos" and name in self.classes:
-                brought = (Ext(DBOS + name),)
-            if brought is not None:
-                found = [*(found or ()), *brought]
-        return found
+                given = self.bound_in(target, name, (*seen, module))
+                known = known or given is not None
+                found.extend(given or ())
+            elif target is None and star.module == "dbos" and name in self.classes:
+                found.append(Ext(DBOS + name))
+                known = True
+        return found if known else None
 
-    def bound(self, module: int, name: str, seen: tuple[int, ...]) -> list[Atom] | None:
-        """What a module binds to a name, as far as it is known yet; None where it does not bind it."""
-        facts = self.facts.get(module)
-        found: list[Atom] = list(self.read(("set", module, name)))
-        if facts is not None and name in facts.final:
-            for node in facts.final[name]:
-                found.extend(self.node(module, node))
-            return found
-        brought = self.by_stars(module, name, seen) if facts is not None else None
-        child = self.modules.child(module, name)
-        if child is not None:
-            found.append(Module(child))
-        if not found and facts is None and self.modules.is_file(module):
-            # A file that has nothing to do with dbos. The dot keeps its name apart from that of a package.
-            found.append(Ext(f".{self.modules.name(module)}.{name}"))
-        if brought is not None:
-            return [*found, *brought]
-        return found or None
-
-    def exported(self, module: int, name: str) -> Iterable[Atom]:
-        """What `from module import name` binds."""
-        found = self.bound(module, name, ())
-        return (UNKNOWN,) if found is None else found
+    def unread_star(self, module: int, name: str) -> Iterable[Atom]:
+        """A name that only a star import from a file without dbos can give."""
+        for star in self.facts[module].stars if module in self.facts else ():
+            target = self.modules.resolve(module, star.module, star.level)
+            if target is not None and target not in self.facts and self.modules.is_file(target):
+                return (Ext(f".{self.modules.name(target)}.{name}"),)
+        return ()
 
     def imported(self, module: int, name: str, member: str, level: int) -> Iterable[Atom]:
         target = self.modules.resolve(module, name, level)

@@ -280,15 +280,25 @@ class Program:
         return found
 
     def callee(self, unit: Unit, call: ast.Call) -> Value:
-        """What a call can call; a method without a body does not count beside those that stand for it."""
+        """What a call can call; a method without a body does not count beside those that override it.
+
+        One that nothing overrides does count: `def notify(self): pass` may be all that a class wants to do.
+        """
         found = self.value(unit, call.func)
-        concrete = frozenset(atom for atom in found if not self.is_abstract(atom))
-        return concrete if any(isinstance(atom, (Func, Bound)) for atom in concrete) else found
+        abstract = {atom for atom in found if self.is_abstract(atom)}
+        if not abstract:
+            return found
+        functions = {(f.module, f.index) for a in found - abstract if (f := _function_of(a)) is not None}
+        return found - {atom for atom in abstract if self._overriding(atom) & functions}
+
+    def _overriding(self, atom: Atom) -> set[FunctionKey]:
+        func = _function_of(atom)
+        return set() if func is None else set(self.overridden_by(self.units[func.module], self.function(func)))
 
     def is_abstract(self, atom: Atom) -> bool:
         """Whether something is a method without a body, there to be overridden."""
-        func = atom.func if isinstance(atom, Bound) else atom
-        if not isinstance(func, Func) or func.role is not Role.PLAIN:
+        func = _function_of(atom)
+        if func is None or func.role is not Role.PLAIN:
             return False
         function = self.function(func)
         return function.cls >= 0 and without_body(function.node)
@@ -414,6 +424,11 @@ class Program:
 def as_if_on_loop(site: SiteT) -> SiteT:
     """The same place, as it is where its function is a coroutine function."""
     return replace(site, context=site.context._replace(on_loop=True))
+
+
+def _function_of(atom: Atom) -> Func | None:
+    func = atom.func if isinstance(atom, Bound) else atom
+    return func if isinstance(func, Func) else None
 
 
 def without_body(node: ast.AST) -> bool:
