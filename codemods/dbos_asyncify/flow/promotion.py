@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from dbos_asyncify.findings import Safety
 from dbos_asyncify.flow.crossings import Crossings, sync_functions
 from dbos_asyncify.flow.helpers import Helpers, Local, blocks_by_itself
+from dbos_asyncify.flow.references import References, plain_functions
+from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Function
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Unit
-from dbos_asyncify.project.values import Atom, Bound, Cls, Ext, Func, Role
+from dbos_asyncify.project.values import Atom, Cls, Ext
 from dbos_asyncify.rules.blocking_helper import BlockingHelper
+from dbos_asyncify.source import span
 
 _PLAIN_DECORATORS = frozenset({"builtins.staticmethod", "builtins.classmethod"})
-# Bases of which no method calls one that a class adds.
+# Of these bases no method calls one that a class adds.
 _PLAIN_BASES = frozenset(
     {"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol", "dbos.DBOSConfiguredInstance",
      "pydantic.BaseModel", "enum.Enum"}
 )  # fmt: skip
-# They are given the name of a function as a string.
-_BY_NAME = frozenset({"getattr", "setattr", "hasattr", "delattr", "attrgetter", "methodcaller", "object"})
+# And these decorators of classes call no method, nor hand the class to anything that would.
+_PLAIN_CLASS_DECORATORS = frozenset(
+    {"dataclass", "dbos_class", "total_ordering", "final", "runtime_checkable", "define", "frozen"}
+)
 
 
 @dataclass(frozen=True)
@@ -45,111 +49,54 @@ class Promotion:
                 return frozenset(chosen)
             chosen = kept
 
+    @cached_property
+    def references(self) -> References:
+        return References(self.program)
+
     # the function itself
 
     def allowed(self, key: FunctionKey) -> bool:
         """Whether a function is of a kind that can be a coroutine function, and is only ever called by its name."""
         unit = self.program.units[key[0]]
         function = unit.facts.functions[key[1]]
-        node = function.node
         return (
-            isinstance(node, ast.FunctionDef)
+            isinstance(function.node, ast.FunctionDef)
             and not function.is_generator
             and not (function.name.startswith("__") and function.name.endswith("__"))
-            and self._decorators_allow(unit, function)
+            and all(self._is_only(unit, decorator, _PLAIN_DECORATORS) for decorator in function.decorators)
             and key not in self.program.overridden
             and self._class_allows(unit, function)
-            and not self._named(unit, function)
-            and (self.program.convertible is None or unit.source.path in self.program.convertible)
-            and key not in self._handed_on
+            and self._convertible(unit)
+            and not self.program.silenced(unit.source.path, span(function.node, unit.source), BlockingHelper.code)
+            and key not in self.references.handed_on
+            and not self.references.is_overloaded(unit, function)
+            and not self.references.is_named(unit, function)
         )
 
-    def _decorators_allow(self, unit: Unit, function: Function) -> bool:
-        values = [self.program.values.value(unit.number, decorator) for decorator in function.decorators]
-        return all(
-            len(value) == 1 and all(isinstance(atom, Ext) and atom.path in _PLAIN_DECORATORS for atom in value)
-            for value in values
-        )
+    def _convertible(self, unit: Unit) -> bool:
+        return self.program.convertible is None or unit.source.path in self.program.convertible
+
+    def _is_only(self, unit: Unit, node: int, paths: Iterable[str]) -> bool:
+        value = self.program.values.value(unit.number, node)
+        return len(value) == 1 and all(isinstance(atom, Ext) and atom.path in paths for atom in value)
 
     def _class_allows(self, unit: Unit, function: Function) -> bool:
-        """Whether nobody who is not read can call a method: a base class that is not part of the project, a receiver
-        that is not known."""
+        """Whether nobody who is not read can call a method: a base class that is not part of the project, what a
+        decorator hands the class to, a receiver that is not known."""
         if function.cls < 0:
             return True
         if function.name in self.program.read_of_unknown:
             return False
-        cls = Cls(unit.number, function.cls)
-        for here in (cls, *self.program.bases(cls)):
-            for base in self.program.units[here.module].facts.classes[here.index].bases:
-                for atom in self.program.values.value(here.module, base):
-                    known = isinstance(atom, Cls) or (isinstance(atom, Ext) and atom.path in _PLAIN_BASES)
-                    if not known:
-                        return False
+        own = Cls(unit.number, function.cls)
+        for cls in (own, *self.program.bases(own)):
+            here = self.program.units[cls.module].facts.classes[cls.index]
+            bases = [atom for base in here.bases for atom in self.program.values.value(cls.module, base)]
+            decorators = [atom for node in here.decorators for atom in self.program.values.value(cls.module, node)]
+            if not all(map(_is_plain_base, bases)) or not all(map(_is_plain_class_decorator, decorators)):
+                return False
         return True
 
-    def _named(self, unit: Unit, function: Function) -> bool:
-        """Whether a string somewhere names the function (`__all__`, `patch("app.mail.notify")`, `getattr`), or a file
-        that could not be parsed may."""
-        if function.name in self._strings:
-            return True
-        if any(re.search(rf"\b{function.name}\b", text) for text in self.program.unread):
-            return True
-        return any(text.endswith(f".{function.name}") for text in self._module_paths)
-
-    @cached_property
-    def _strings(self) -> frozenset[str]:
-        """The names that strings give: in `__all__`, to `getattr` and the like, at the end of a dotted path."""
-        found: set[str] = set()
-        for unit in self.program.units.values():
-            parents = unit.facts.parents
-            for node in unit.facts.numbers:
-                if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-                    continue
-                path = re.fullmatch(r"(?:\w+\.)+(?:\w+[.:])*(\w+)|\w+:(\w+)", node.value)
-                if path:
-                    found.add(path[1] or path[2])
-                if not node.value.isidentifier():
-                    continue
-                parent = parents.get(node)
-                if isinstance(parent, ast.Call):
-                    name = parent.func.attr if isinstance(parent.func, ast.Attribute) else ast.unparse(parent.func)
-                    if name in _BY_NAME:
-                        found.add(node.value)
-                elif _in_all(parents, node):
-                    found.add(node.value)
-        return frozenset(found)
-
-    @cached_property
-    def _module_paths(self) -> frozenset[str]:
-        """What is read from modules that are imported by a computed name."""
-        return frozenset(
-            atom.path
-            for unit in self.program.units.values()
-            for node in unit.facts.numbers
-            if isinstance(node, ast.Attribute)
-            for atom in self.program.value(unit, node)
-            if isinstance(atom, Ext) and atom.path.startswith("importlib.import_module()")
-        )
-
     # its calls
-
-    @cached_property
-    def _handed_on(self) -> frozenset[FunctionKey]:
-        """The functions that are also used in another way than by calling them by name."""
-        found: set[FunctionKey] = set()
-        for unit in self.program.units.values():
-            parents = unit.facts.parents
-            for node, number in unit.facts.numbers.items():
-                if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), ast.Store):
-                    continue
-                keys = _functions_in(self.program.values.value(unit.number, number))
-                if not keys:
-                    continue
-                parent = parents.get(node)
-                if isinstance(parent, ast.Call) and parent.func is node and isinstance(node, (ast.Name, ast.Attribute)):
-                    continue
-                found |= keys
-        return frozenset(found)
 
     @cached_property
     def _calls(self) -> dict[FunctionKey, list[CallSite]]:
@@ -161,7 +108,7 @@ class Promotion:
                     context = unit.facts.contexts[number]
                     callee = self.program.callee(unit, node)
                     call = CallSite(unit, node, number, context, callee)
-                    for key in _functions_in(callee):
+                    for key in plain_functions(callee):
                         found.setdefault(key, []).append(call)
         return found
 
@@ -170,9 +117,7 @@ class Promotion:
         for call in self._calls.get(key, ()):
             if not program.on_loop(call.unit, call.context) or program.expects_error(call.unit, call.context):
                 return False
-            if program.silenced(call.path, call.span, BlockingHelper.code):
-                return False
-            if program.convertible is not None and call.path not in program.convertible:
+            if program.silenced(call.path, call.span, BlockingHelper.code) or not self._convertible(call.unit):
                 return False
             functions = sync_functions(call.callee)
             if functions is None or not {(f.module, f.index) for f in functions} <= program.promoted:
@@ -185,7 +130,11 @@ class Promotion:
         """Whether each call in the body that blocks has a fix that is safe, but for what runs beside the caller."""
         program = crossings.program
         beside = program.concurrency.runs_beside(*key)
-        found = [self.local(call) or crossings.draft(call) for call in program.calls_in(key)]
+        found = []
+        for call in program.calls_in(key):
+            if any(isinstance(atom, Ext) and library.runs_a_loop(atom.path) for atom in call.callee):
+                return False  # it would raise on a loop that runs already
+            found.append(self.local(call) or crossings.draft(call))
         for draft in (*found, *self.helpers.attributes(key)):
             if draft is None or not draft.rule.blocks:
                 continue
@@ -199,17 +148,10 @@ class Promotion:
         )
 
 
-def _functions_in(atoms: Iterator[Atom] | frozenset[Atom]) -> set[FunctionKey]:
-    functions = (atom.func if isinstance(atom, Bound) else atom for atom in atoms)
-    return {(f.module, f.index) for f in functions if isinstance(f, Func) and f.role is Role.PLAIN}
+def _is_plain_base(atom: Atom) -> bool:
+    return isinstance(atom, Cls) or (isinstance(atom, Ext) and atom.path in _PLAIN_BASES)
 
 
-def _in_all(parents: dict[ast.AST, ast.AST], node: ast.AST) -> bool:
-    """Whether a string stands in `__all__ = [...]`, or is added to it."""
-    while isinstance(parents.get(node), ast.expr):
-        node = parents[node]
-    statement = parents.get(node)
-    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
-    return isinstance(statement, ast.Expr) and "__all__" in ast.unparse(statement)
+def _is_plain_class_decorator(atom: Atom) -> bool:
+    name = library.last_name(atom.path.removesuffix("()")) if isinstance(atom, Ext) else ""
+    return name in _PLAIN_CLASS_DECORATORS

@@ -138,3 +138,8 @@ def calls_at_once(callee: Iterable[Atom]) -> bool:
 def last_name(path: str) -> str:
     """The last part of a dotted path: `create_task` of `asyncio.TaskGroup().create_task`."""
     return path.rpartition(".")[2]
+
+
+def runs_a_loop(path: str) -> bool:
+    """Whether a callable runs an event loop of its own until something is done: it raises where one is running."""
+    return path in ("asyncio.run", "anyio.run", "trio.run") or last_name(path) == "run_until_complete"
