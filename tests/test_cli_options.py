@@ -86,6 +86,37 @@ class TestOptions:
         assert result.exit_code == 2
         assert result.stderr == f'error: `--dbos-version` must be a version such as "3.4.0", not {given!r}\n'
 
+    HELPER = """\
+from dbos import DBOS
+
+
+def tell(order: str) -> None:
+    DBOS.send(order, "shipped")
+
+
+async def ship(order: str) -> None:
+    tell(order)
+"""
+
+    @pytest.mark.parametrize("setting", ["option", "configuration"])
+    def test_helpers_may_stay_as_they_are(self, project: Path, setting: str) -> None:
+        make(project, {"app.py": self.HELPER})
+        assert "+async def tell(order: str) -> None:" in run("diff").stdout
+        args = ["--helpers", "thread"] if setting == "option" else []
+        if setting == "configuration":
+            make(project, {"pyproject.toml": '[tool.dbos-asyncify]\nhelpers = "thread"\n'})
+        patch = run("diff", *args).stdout
+        assert "+    await asyncio.to_thread(tell, order)" in patch
+        assert "async def tell" not in patch
+
+    def test_a_helper_stays_where_the_rule_is_off_for_one_of_its_callers(self, project: Path) -> None:
+        caller = "from app import tell\n\n\nasync def nightly() -> None:\n    tell('all')\n"
+        settings = '[tool.dbos-asyncify.per-file-ignores]\n"jobs.py" = ["blocking-helper"]\n'
+        make(project, {"app.py": self.HELPER, "jobs.py": caller, "pyproject.toml": settings})
+        assert run("fix").exit_code == 0
+        assert (project / "jobs.py").read_text() == caller
+        assert "await asyncio.to_thread(tell, order)" in (project / "app.py").read_text()
+
     LISTING = "from dbos import DBOS\n\n\nasync def show() -> None:\n    print(DBOS.list_workflows())\n"
 
     def test_the_version_decides_what_is_right(self, project: Path) -> None:

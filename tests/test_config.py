@@ -25,6 +25,7 @@ extend-exclude = ["migrations/*.py"]
 respect-gitignore = false
 force-exclude = true
 scope = "workflows"
+helpers = "thread"
 dbos-version = "2.31.1"
 
 [tool.dbos-asyncify.per-file-ignores]
@@ -63,11 +64,12 @@ def test_every_key(tmp_path: Path) -> None:
         respect_gitignore=False,
         force_exclude=True,
         scope="workflows",
+        helpers="thread",
         dbos_version="2.31.1",
         per_file_ignores={"tests/*": ("DBA101",)},
         declare={
-            "app.registry.pick": Declaration("async-workflow", path, 20),
-            "app.mail.fmt": Declaration("harmless", path, 21),
+            "app.registry.pick": Declaration("async-workflow", path, 21),
+            "app.mail.fmt": Declaration("harmless", path, 22),
         },
     )
 
@@ -140,6 +142,7 @@ def test_what_the_command_line_says_is_checked(given: dict[str, object], message
         ("[tool.dbos-asyncify]\nexclude = [1]\n", 2, "`exclude` must be a list of strings"),
         ("[tool.dbos-asyncify]\nunsafe-fixes = 'yes'\n", 2, "`unsafe-fixes` must be true or false"),
         ("[tool.dbos-asyncify]\nscope = 'some'\n", 2, "`scope` must be one of 'all', 'workflows'"),
+        ("[tool.dbos-asyncify]\nhelpers = 'async'\n", 2, "`helpers` must be one of 'promote', 'thread'"),
         ("[tool.dbos-asyncify]\nscope = []\n", 2, "`scope` must be one of 'all', 'workflows'"),
         ("[tool.dbos-asyncify]\ndbos-version = 3.4\n", 2, "`dbos-version` must be a version"),
         (

@@ -78,6 +78,11 @@ def shared_options(command: Command) -> Command:
         click.option("--dbos-version", metavar="VERSION", help="The lowest dbos version that the code must run on."),
         click.option("--scope", type=click.Choice(["all", "workflows"]), help="All coroutines, or workflow code only."),
         click.option(
+            "--helpers",
+            type=click.Choice(["promote", "thread"]),
+            help="Make coroutine functions of blocking helpers where that is proven, or call all in threads.",
+        ),
+        click.option(
             "--exclude", multiple=True, metavar="PATTERN", help="Leave these out (instead of the default list)."
         ),
         click.option("--extend-exclude", multiple=True, metavar="PATTERN", help="Leave these out as well."),
@@ -225,6 +230,7 @@ def start(given: dict[str, Any]) -> Run:
             dbos_version=target.version,
             target_python=target_python(workspace.root),
             workflows_only=settings.scope == "workflows",
+            promote_helpers=settings.helpers == "promote",
             editable=workspace.given,
             declare=settings.declare,
         )
@@ -261,7 +267,7 @@ def _console(color: str, *, stderr: bool = False, file: IO[str] | None = None) -
 
 def _settings(given: dict[str, Any], known: dict[str, str], paths: Sequence[Path]) -> Settings:
     settings = Settings() if given["isolated"] else config.load(project_root(paths), known, given["config_file"])
-    names = ("select", "extend_select", "ignore", "unsafe_fixes", "scope", "dbos_version", "exclude", "extend_exclude",
+    names = ("select", "extend_select", "ignore", "unsafe_fixes", "scope", "helpers", "dbos_version", "exclude", "extend_exclude",
              "respect_gitignore", "force_exclude")  # fmt: skip
     lists = {name: given[name] for name in names}
     split = {

@@ -25,6 +25,7 @@ TABLE = "dbos-asyncify"
 ALL = "ALL"
 
 Scope = Literal["all", "workflows"]
+Helpers = Literal["promote", "thread"]
 _KINDS = ", ".join(map(repr, get_args(Kind)))
 
 
@@ -59,6 +60,7 @@ class Settings:
     respect_gitignore: bool = True
     force_exclude: bool = False
     scope: Scope = "all"
+    helpers: Helpers = "promote"
     dbos_version: str | None = None
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     declare: Mapping[str, Declaration] = field(default_factory=dict)
@@ -175,6 +177,9 @@ def _field_name(key: str) -> str:
     return keys[key]
 
 
+_CHOICES = {"scope": get_args(Scope), "helpers": get_args(Helpers)}
+
+
 def _checked(name: str, shown: str, value: object, known: Mapping[str, str]) -> Any:
     """`value` as field `name` holds it; `shown` is what the user calls that field."""
     if name == "per_file_ignores":
@@ -185,9 +190,9 @@ def _checked(name: str, shown: str, value: object, known: Mapping[str, str]) -> 
         return _selectors(shown, value, known)
     if name in ("exclude", "extend_exclude"):
         return _strings(shown, value)
-    if name == "scope":
-        if value not in get_args(Scope):
-            raise ConfigError(f"`{shown}` must be one of {', '.join(map(repr, get_args(Scope)))}")
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise ConfigError(f"`{shown}` must be one of {', '.join(map(repr, _CHOICES[name]))}")
         return value
     if name == "dbos_version":
         return version(shown, value)

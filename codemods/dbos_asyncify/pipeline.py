@@ -41,6 +41,7 @@ class Options:
     dbos_version: str | None = None
     target_python: tuple[int, int] | None = None
     workflows_only: bool = False
+    promote_helpers: bool = True
     editable: frozenset[Path] | None = None
     locked: frozenset[Path] = frozenset()
     declare: Mapping[str, Declaration] = field(default_factory=dict)
@@ -81,7 +82,9 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
         options.target_python,
         kinds,
         unread=unread,
-        convertible=frozenset(path for path in writable if options.enabled(BlockingHelper.code, path)),
+        convertible=frozenset(
+            path for path in writable if options.promote_helpers and options.enabled(BlockingHelper.code, path)
+        ),
         silenced=suppressions.covers,
     )
     for path in program.too_deep:
