@@ -267,8 +267,8 @@ def _console(color: str, *, stderr: bool = False, file: IO[str] | None = None) -
 
 def _settings(given: dict[str, Any], known: dict[str, str], paths: Sequence[Path]) -> Settings:
     settings = Settings() if given["isolated"] else config.load(project_root(paths), known, given["config_file"])
-    names = ("select", "extend_select", "ignore", "unsafe_fixes", "scope", "helpers", "dbos_version", "exclude", "extend_exclude",
-             "respect_gitignore", "force_exclude")  # fmt: skip
+    names = ("select", "extend_select", "ignore", "unsafe_fixes", "scope", "helpers", "dbos_version", "exclude",
+             "extend_exclude", "respect_gitignore", "force_exclude")  # fmt: skip
     lists = {name: given[name] for name in names}
     split = {
         name: tuple(part for item in value for part in item.split(",")) if isinstance(value, tuple) else value
