@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from dbos_asyncify.findings import Safety
+from dbos_asyncify.flow.by_name import ByName
 from dbos_asyncify.flow.crossings import Crossings, sync_functions
 from dbos_asyncify.flow.helpers import Helpers, Local, blocks_by_itself
+from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Function
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Unit
 from dbos_asyncify.project.values import Atom, Bound, Cls, Ext, Func, Role
@@ -22,8 +23,6 @@ _PLAIN_BASES = frozenset(
     {"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol", "dbos.DBOSConfiguredInstance",
      "pydantic.BaseModel", "enum.Enum"}
 )  # fmt: skip
-# They are given the name of a function as a string.
-_BY_NAME = frozenset({"getattr", "setattr", "hasattr", "delattr", "attrgetter", "methodcaller", "object"})
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,11 @@ class Promotion:
             and self._decorators_allow(unit, function)
             and key not in self.program.overridden
             and self._class_allows(unit, function)
-            and not self._named(unit, function)
+            and not self._by_name.finds(unit, function)
+            and not self._has_overloads(unit, function)
             and (self.program.writable is None or unit.source.path in self.program.writable)
             and key not in self._handed_on
+            and key not in self._implicit
         )
 
     def _decorators_allow(self, unit: Unit, function: Function) -> bool:
@@ -87,48 +88,23 @@ class Promotion:
                         return False
         return True
 
-    def _named(self, unit: Unit, function: Function) -> bool:
-        """Whether a string somewhere names the function (`__all__`, `patch("app.mail.notify")`, `getattr`), or a file
-        that could not be parsed may."""
-        if function.name in self._strings:
-            return True
-        if any(re.search(rf"\b{function.name}\b", text) for text in self.program.unread):
-            return True
-        return any(text.endswith(f".{function.name}") for text in self._module_paths)
+    @cached_property
+    def _by_name(self) -> ByName:
+        return ByName(self.program)
 
     @cached_property
-    def _strings(self) -> frozenset[str]:
-        """The names that strings give: in `__all__`, to `getattr` and the like, at the end of a dotted path."""
-        found: set[str] = set()
-        for unit in self.program.units.values():
-            parents = unit.facts.parents
-            for node in unit.facts.numbers:
-                if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-                    continue
-                path = re.fullmatch(r"(?:\w+\.)+(?:\w+[.:])*(\w+)|\w+:(\w+)", node.value)
-                if path:
-                    found.add(path[1] or path[2])
-                if not node.value.isidentifier():
-                    continue
-                parent = parents.get(node)
-                if isinstance(parent, ast.Call):
-                    name = parent.func.attr if isinstance(parent.func, ast.Attribute) else ast.unparse(parent.func)
-                    if name in _BY_NAME:
-                        found.add(node.value)
-                elif _in_all(parents, node):
-                    found.add(node.value)
-        return frozenset(found)
+    def _implicit(self) -> frozenset[FunctionKey]:
+        """The functions that run somewhere without being called there."""
+        spots = (spot for found in self.program.implicit_calls.values() for _, spot in found)
+        return frozenset(key for spot in spots for key in _functions_in(spot.functions))
 
-    @cached_property
-    def _module_paths(self) -> frozenset[str]:
-        """What is read from modules that are imported by a computed name."""
-        return frozenset(
-            atom.path
-            for unit in self.program.units.values()
-            for node in unit.facts.numbers
-            if isinstance(node, ast.Attribute)
-            for atom in self.program.value(unit, node)
-            if isinstance(atom, Ext) and atom.path.startswith("importlib.import_module()")
+    def _has_overloads(self, unit: Unit, function: Function) -> bool:
+        """Whether signatures of the function stand beside it: they would have to change too."""
+        return any(
+            other.name == function.name
+            and (other.parent, other.cls) == (function.parent, function.cls)
+            and any(_is_overload(self.program, unit, decorator) for decorator in other.decorators)
+            for other in unit.facts.functions
         )
 
     # its calls
@@ -199,17 +175,11 @@ class Promotion:
         )
 
 
-def _functions_in(atoms: Iterator[Atom] | frozenset[Atom]) -> set[FunctionKey]:
+def _functions_in(atoms: Iterable[Atom]) -> set[FunctionKey]:
     functions = (atom.func if isinstance(atom, Bound) else atom for atom in atoms)
     return {(f.module, f.index) for f in functions if isinstance(f, Func) and f.role is Role.PLAIN}
 
 
-def _in_all(parents: dict[ast.AST, ast.AST], node: ast.AST) -> bool:
-    """Whether a string stands in `__all__ = [...]`, or is added to it."""
-    while isinstance(parents.get(node), ast.expr):
-        node = parents[node]
-    statement = parents.get(node)
-    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
-    return isinstance(statement, ast.Expr) and "__all__" in ast.unparse(statement)
+def _is_overload(program: Program, unit: Unit, decorator: int) -> bool:
+    atoms = program.values.value(unit.number, decorator)
+    return any(isinstance(atom, Ext) and library.last_name(atom.path) == "overload" for atom in atoms)
