@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dbos_asyncify.findings import Safety
+from dbos_asyncify.flow.by_name import ByName
 from dbos_asyncify.flow.crossings import Crossings, sync_functions
 from dbos_asyncify.flow.helpers import Helpers, Local, blocks_by_itself
-from dbos_asyncify.flow.references import References, plain_functions
 from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Function
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Unit
-from dbos_asyncify.project.values import Atom, Cls, Ext
+from dbos_asyncify.project.values import Atom, Bound, Cls, Ext, Func, Role
 from dbos_asyncify.rules.blocking_helper import BlockingHelper
 from dbos_asyncify.source import span
 
@@ -50,8 +50,8 @@ class Promotion:
             chosen = kept
 
     @cached_property
-    def references(self) -> References:
-        return References(self.program)
+    def _by_name(self) -> ByName:
+        return ByName(self.program)
 
     # the function itself
 
@@ -68,9 +68,10 @@ class Promotion:
             and self._class_allows(unit, function)
             and self._convertible(unit)
             and not self.program.silenced(unit.source.path, span(function.node, unit.source), BlockingHelper.code)
-            and key not in self.references.handed_on
-            and not self.references.is_overloaded(unit, function)
-            and not self.references.is_named(unit, function)
+            and key not in self._handed_on
+            and key not in self._implicit
+            and not self._has_overloads(unit, function)
+            and not self._by_name.finds(unit, function)
         )
 
     def _convertible(self, unit: Unit) -> bool:
@@ -96,7 +97,40 @@ class Promotion:
                 return False
         return True
 
+    def _has_overloads(self, unit: Unit, function: Function) -> bool:
+        """Whether signatures of the function stand beside it: they would have to change too."""
+        return any(
+            other.name == function.name
+            and (other.parent, other.cls) == (function.parent, function.cls)
+            and any(_is_overload(self.program, unit, decorator) for decorator in other.decorators)
+            for other in unit.facts.functions
+        )
+
     # its calls
+
+    @cached_property
+    def _handed_on(self) -> frozenset[FunctionKey]:
+        """The functions that are also used in another way than by calling them by name."""
+        found: set[FunctionKey] = set()
+        for unit in self.program.units.values():
+            parents = unit.facts.parents
+            for node, number in unit.facts.numbers.items():
+                if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), ast.Store):
+                    continue
+                keys = plain_functions(self.program.values.value(unit.number, number))
+                if not keys:
+                    continue
+                parent = parents.get(node)
+                if isinstance(parent, ast.Call) and parent.func is node and isinstance(node, (ast.Name, ast.Attribute)):
+                    continue
+                found |= keys
+        return frozenset(found)
+
+    @cached_property
+    def _implicit(self) -> frozenset[FunctionKey]:
+        """The functions that run somewhere without being called there."""
+        spots = (spot for found in self.program.implicit_calls.values() for _, spot in found)
+        return frozenset(key for spot in spots for key in plain_functions(spot.functions))
 
     @cached_property
     def _calls(self) -> dict[FunctionKey, list[CallSite]]:
@@ -146,6 +180,17 @@ class Promotion:
             self.helpers.implicit(spot) or any(blocks_by_itself(program, atom) for atom in spot.functions)
             for _, spot in program.implicit_calls.get(key, ())
         )
+
+
+def plain_functions(atoms: Iterable[Atom]) -> set[FunctionKey]:
+    """The functions among these that DBOS knows nothing of."""
+    functions = (atom.func if isinstance(atom, Bound) else atom for atom in atoms)
+    return {(f.module, f.index) for f in functions if isinstance(f, Func) and f.role is Role.PLAIN}
+
+
+def _is_overload(program: Program, unit: Unit, decorator: int) -> bool:
+    atoms = program.values.value(unit.number, decorator)
+    return any(isinstance(atom, Ext) and library.last_name(atom.path) == "overload" for atom in atoms)
 
 
 def _is_plain_base(atom: Atom) -> bool:

@@ -98,6 +98,10 @@ def implicit_calls(values: Values, module: int) -> Iterator[Implicit]:
                 for functions, inline in ((given, False), (lambdas, True)):
                     if functions:
                         yield Implicit(node, context, functions, f"`{ast.unparse(node.func)}()`", inline)
+            if node.args and any(isinstance(a, Ext) and a.path == "contextlib.closing" for a in callee):
+                closed = _methods(values, values.value(module, facts.numbers.get(node.args[0], -1)), ("close",))
+                if closed:
+                    yield Implicit(node, context, closed, "`closing()`")
             known = {library.last_name(a.path) for a in callee if isinstance(a, Ext)}
             if isinstance(node.func, ast.Attribute) and not any(
                 isinstance(a, (Func, Bound, BoxMethod)) for a in callee

@@ -163,6 +163,7 @@ class Solver(Values):
         for position, parameter in enumerate(function.params):
             key: Key = ("param", module, index, parameter.name)
             declared = tuple(self.node(module, parameter.annotation)) if parameter.annotation >= 0 else ()
+            known = self.declared_by(module, parameter.annotation) if parameter.annotation >= 0 else []
             if parameter.kind == "*":
                 box = Site(module, -1 - self.facts[module].numbers[parameters(function.node)[position]])
                 self.add(key, (Box(box),))
@@ -173,7 +174,7 @@ class Solver(Values):
                 self.add(key, (Box(box, mapping=True),))
                 self.add(("box", box), declared or ((UNKNOWN,) if unseen else ()))
                 continue
-            self.add(key, known := [atom for atom in declared if atom is not UNKNOWN])
+            self.add(key, known)
             if parameter.default >= 0:
                 self.add(key, self.default_of(module, parameter))
             if position == 0 and function.cls >= 0 and parameter.kind == "positional":
@@ -186,6 +187,13 @@ class Solver(Values):
                     continue
             if unseen and not known:
                 self.add(key, (UNKNOWN,))
+
+    def declared_by(self, module: int, annotation: int) -> list[Atom]:
+        """What an annotation says that is of use: a type that is not known tells only as one of several."""
+        atoms = tuple(self.node(module, annotation))
+        known = [atom for atom in atoms if atom is not UNKNOWN]
+        several = self.settled and len(known) < len(atoms) and any(atom is not NONE for atom in known)
+        return [*known, UNKNOWN] if several else known
 
     def default_of(self, module: int, parameter: f.Parameter) -> Iterable[Atom]:
         """A parameter's default; a framework's marker (`Depends(...)`) is none, and the annotation tells more."""
@@ -250,7 +258,7 @@ class Solver(Values):
             case f.Param(function, name):
                 return self.read(("param", module, function, name))
             case f.Typed(value, annotation):
-                declared = [a for a in self.node(module, annotation) if a is not UNKNOWN]
+                declared = self.declared_by(module, annotation)
                 actual = self.node(module, value) if value >= 0 else ()
                 if declared or not self.settled:
                     return [*declared, *(a for a in actual if not is_unseen(a))]
