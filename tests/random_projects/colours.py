@@ -77,7 +77,7 @@ class Colours:
         while True:
             coroutines = found | self.coroutines
             left = {function for function in found if not callers[function] <= coroutines}
-            for origin in origins:
+            for origin in origins if not left else ():
                 if origin.where in coroutines and not coroutines.issuperset(origin.waiters):
                     left |= found & {origin.where, *origin.waiters}  # a handle cannot be of both kinds
             if not left:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from random_projects.bodies import body
 from random_projects.builder import Builder
 from random_projects.imports import STYLES
-from random_projects.model import Kind, Module, Project
+from random_projects.model import Call, Kind, Module, Project
 from random_projects.references import references, sync_callers
 
 _KINDS = (
@@ -37,16 +37,21 @@ def projects(draw: st.DrawFn) -> Project:
     build = Builder(draw, project)
     _modules(build)
     last = len(project.modules) - 1
-    size = draw(st.integers(2, 12))
+    deep = draw(st.booleans())  # each helper calls the one before it
+    size = draw(st.integers(4, 14))
     for index in range(size):
         build.module = max(build.module, 1 + index * last // size)
         function = build.new(build.pick(_KINDS) if index < size - 1 else Kind.WORKFLOW)
         function.params = [("v", None)] if build.chance(2) else [("v", None), ("w", None)]
         if function.kind.is_coroutine and build.chance(8):
             function.migrated = True
+        chained = deep and function.kind in (Kind.HELPER, Kind.COROUTINE, Kind.WORKFLOW) and not function.migrated
+        above = [callee for callee in build.callees if callee.kind is Kind.HELPER][-1:] if chained else []
+        function.body = [build.in_place(Call(callee, build.args(callee, function))) for callee in above]
         body(build, function, least=1 if function.kind is Kind.HELPER else 0)
         build.callees.append(build.keep(function))
     build.module = last
-    sync_callers(build)
-    references(build)
+    if not deep or build.chance(3):
+        sync_callers(build)
+        references(build)
     return project

@@ -126,6 +126,5 @@ PLANTED = (
     "print(any({0} for i in range(2)))",
     "class Local@:\n    value = {0}",
     "print((lambda: {0})())",
-    "print(f'{{{0}=}}')",
     "print(next(i for i in range(2) if {0}))",
 )
