@@ -44,7 +44,8 @@ def upstream(version: str, folder: Path, result: Trip, cache: Path) -> bool:
     restored = round_trip(folder, version, stay=left).restored
     same = sum(path.read_bytes() == text for path, text in restored.items())
     runs = compare(folder, restored, cache, version)
-    print(f"dbos {version}: {same} files came back byte for byte, these differ: {', '.join(runs.files)}")
+    print(f"dbos {version}: {same} of {len(restored)} files came back byte for byte")
+    print(f"other code in {', '.join(runs.files)}")
     for name, outcomes in (("before", runs.before), ("after", runs.after)):
         print(f"{name:8}", ", ".join(f"{number} {what}" for what, number in Counter(outcomes.values()).most_common()))
     for test, outcome in runs.before.items():

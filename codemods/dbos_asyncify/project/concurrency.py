@@ -56,13 +56,15 @@ class Concurrency:
             plain = {function for function in functions if roles.get(function, Role.PLAIN) is Role.PLAIN}
             if caller in workflow_code:
                 gathered |= plain
-        for site in values.tasks:
-            caller = (site.module, values.facts[site.module].contexts[site.node].function)
-            if caller in workflow_code:
-                gathered.add(caller)  # it goes on while its tasks run
-        concurrent = _closure(gathered, calls)
         draws = Draws(values)
-        several = _closure({key for key in concurrent if draws.by(key) > 1}, calls)
+        makers = {key: apart for key, apart in _makers(values).items() if key in workflow_code}
+        beside = {key: _called_by(values, key, apart, roles) for key, apart in makers.items()}
+        whole = _closure(gathered.union(*beside.values()), calls)
+        concurrent = whole | makers.keys()  # a maker goes on while its tasks run, but for what is apart from them
+        several = _closure({key for key in whole if draws.by(key) > 1}, calls)
+        for key in makers.keys() - whole:
+            if draws.without(key, makers[key]) > 1:
+                several |= _closure(beside[key], calls) | {key}
         outside = [called for caller, functions in calls.items() if caller not in workflow_code for called in functions]
         mixed = workflow_code & _closure([*outside, *(values.escaped - workflows)], calls)
         return cls(
@@ -93,6 +95,52 @@ def _calls(values: Values) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, s
     return roles, calls
 
 
+def _makers(values: Values) -> dict[FunctionKey, frozenset[int]]:
+    """The functions that make tasks and go on while these run, each with its calls that are not beside them.
+
+    Those are the calls that become the tasks, and what stands in the other branch of an `if`.
+    """
+    handed: dict[FunctionKey, set[int]] = {}
+    branches: dict[FunctionKey, list[set[int]]] = {}
+    for site in values.tasks:
+        facts = values.facts[site.module]
+        maker = (site.module, facts.contexts[site.node].function)
+        task = facts.nodes[site.node]
+        arguments = task.args if isinstance(task, ast.Call) else []
+        handed.setdefault(maker, set()).update(facts.numbers[arg] for arg in arguments if isinstance(arg, ast.Call))
+        branches.setdefault(maker, []).append(_other_branches(facts, site.node))
+    return {maker: frozenset(handed[maker] | set.intersection(*apart)) for maker, apart in branches.items()}
+
+
+def _other_branches(facts: f.Facts, number: int) -> set[int]:
+    """What does not run where this node does: the other branches of the `if`s around it, unless a loop comes back."""
+    found: set[int] = set()
+    node = facts.nodes[number]
+    while node is not None and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        parent = facts.parents.get(node)
+        if isinstance(parent, (ast.For, ast.AsyncFor, ast.While)):
+            found.clear()
+        if isinstance(parent, ast.If) and node is not parent.test:
+            others = parent.orelse if node in parent.body else parent.body
+            found |= {facts.numbers[each] for other in others for each in ast.walk(other) if each in facts.numbers}
+        node = parent
+    return found
+
+
+def _called_by(
+    values: Values, key: FunctionKey, without: frozenset[int], roles: Mapping[FunctionKey, Role]
+) -> set[FunctionKey]:
+    """The plain functions that a function calls in other places than `without`."""
+    facts = values.facts[key[0]]
+    found = {
+        (func.module, func.index)
+        for number, op in enumerate(facts.ops)
+        if isinstance(op, f.Call) and facts.contexts[number].function == key[1] and number not in without
+        for func in called_functions(values, values.value(key[0], op.func))
+    }
+    return {called for called in found if roles.get(called, Role.PLAIN) is Role.PLAIN}
+
+
 def _closure(start: Iterable[FunctionKey], calls: dict[FunctionKey, set[FunctionKey]]) -> set[FunctionKey]:
     found = set(start)
     pending = list(found)
@@ -117,12 +165,16 @@ class Draws:
             self.known[key] = self._count(key)
         return self.known[key]
 
-    def _count(self, key: FunctionKey) -> int:
+    def without(self, key: FunctionKey, apart: frozenset[int]) -> int:
+        """As `by`, but for these calls of the function itself."""
+        return self._count(key, apart)
+
+    def _count(self, key: FunctionKey, apart: frozenset[int] = frozenset()) -> int:
         facts = self.values.facts[key[0]]
         count = 0
         for number, op in enumerate(facts.ops):
             context = facts.contexts[number]
-            if isinstance(op, f.Call) and context.function == key[1] and count < 2:
+            if isinstance(op, f.Call) and context.function == key[1] and number not in apart and count < 2:
                 drawn = max((self._atom(atom) for atom in self.values.value(key[0], op.func)), default=0)
                 looped = context.comprehensions or _in_loop(facts, number)
                 count += drawn * (2 if looped else 1)
