@@ -15,6 +15,7 @@ from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, 
 from dbos_asyncify.remedies.callee import context_use, loop_use
 from dbos_asyncify.remedies.placement import placement
 from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
+from dbos_asyncify.remedies.updates import may_lose_update
 from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
 from dbos_asyncify.rules.base import Draft
 from dbos_asyncify.rules.blocking_helper import BlockingHelper
@@ -83,7 +84,23 @@ class Crossings:
             return replace(base, reason=reason)
         remedy = in_thread(program, call)
         safety = base.safety if keys else safety_of(program, call, in_thread=True)
+        if may_lose_update(program, call) or self._loses_update(keys):
+            safety = Safety.UNSAFE
         return replace(base, edits=remedy.edits, reason=remedy.reason, safety=safety)
+
+    def _loses_update(self, keys: Iterable[FunctionKey]) -> bool:
+        """Whether these functions, or what they run, read something shared, block, and write it."""
+        pending = list(keys)
+        seen = set(pending)
+        while pending:
+            for call in self.program.calls_in(pending.pop()):
+                runs = self.helpers.called(call)
+                own = None if runs else self.helpers.local(call)
+                if (runs or (own is not None and own.rule.blocks)) and may_lose_update(self.program, call):
+                    return True
+                pending.extend(key for key in runs if key not in seen)
+                seen.update(runs)
+        return False
 
     def _awaited(self, draft: Draft, call: CallSite, *, concurrently: bool) -> Draft:
         """A call that somebody awaits: the helper may give something to await, or nothing that could be."""

@@ -323,6 +323,8 @@ class Solver(Values):
             return (Coro(site),)
         if path.startswith("builtins.") and name in ("str", "int", "float", "bool", "bytes"):
             return (DATA,)
+        if f"{path}()" in library.THREAD_LOCKS:
+            return (Ext(f"{path}()"),)
         return (UNKNOWN,)
 
     def texts(self, module: int, nodes: Iterable[int]) -> list[str]:

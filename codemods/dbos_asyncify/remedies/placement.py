@@ -11,6 +11,7 @@ from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Context
 from dbos_asyncify.project.program import Program, Spot, Unit
 from dbos_asyncify.project.values import DATA, Api, Ext
+from dbos_asyncify.remedies.locks import LOCKED, acquired_before, holds_lock
 from dbos_asyncify.source import span
 
 _DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Starred, ast.IfExp)
@@ -39,6 +40,8 @@ def placement(program: Program, call: Spot) -> Placement:
     if isinstance(unit.facts.parents.get(call.node), ast.pattern):
         return Placement(False, obstacle="a pattern cannot await: compute the value before the match statement")
     brackets, obstacle = awaitable_in(program, unit, call.context)
+    if not obstacle and acquired_before(program, call):
+        obstacle = LOCKED
     return Placement(False, obstacle=obstacle, brackets=brackets)
 
 
@@ -48,10 +51,8 @@ def awaitable_in(program: Program, unit: Unit, context: Context) -> tuple[tuple[
         return (), "a class body cannot await: compute the value before the class"
     if context.trap == "lambda":
         return (), "a lambda cannot await: make it a coroutine function, or compute the value before"
-    for number in context.withs:
-        held = program.values.value(unit.number, number)
-        if any(isinstance(atom, Ext) and atom.path in library.THREAD_LOCKS for atom in held):
-            return (), "a thread's lock is held here: another coroutine that wants it would stop the loop for ever"
+    if any(holds_lock(program, program.values.value(unit.number, number)) for number in context.withs):
+        return (), LOCKED
     brackets: list[Bracket] = []
     if context.comprehensions > 1 and (program.target_python or (3, 10)) < (3, 11):
         return (), (

@@ -10,6 +10,7 @@ from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import AttributeSite, CallSite, Program, Spot
 from dbos_asyncify.remedies.placement import placement
 from dbos_asyncify.remedies.spelling import in_module
+from dbos_asyncify.remedies.updates import may_lose_update
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,11 @@ def instead(program: Program, call: CallSite, spelling: str, imports: Import | N
 def safety_of(program: Program, call: Spot, *, in_thread: bool) -> Safety:
     """Unsafe where the call runs beside others of its workflow and its steps would be numbered in another order.
 
-    A thread draws their numbers at any time; an asynchronous form only changes the order of several.
+    A thread draws their numbers at any time; an asynchronous form only changes the order of several. Unsafe too where
+    an update of something shared could be lost.
     """
+    if may_lose_update(program, call):
+        return Safety.UNSAFE
     concurrency = program.concurrency
     other_order = concurrency.runs_beside if in_thread else concurrency.interleaves
     return Safety.UNSAFE if other_order(*call.function_key) else Safety.SAFE

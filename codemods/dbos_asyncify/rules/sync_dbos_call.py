@@ -51,7 +51,8 @@ class SyncDbosCall(Rule):
     The call goes to a thread instead where the asynchronous form lacks a parameter that is used or takes it in another
     way, and where the method is called under another name (`nap = DBOS.sleep`).
     Unsafe in a coroutine that a workflow runs beside others and that draws more than one step: the steps would be
-    numbered in another order than before.
+    numbered in another order than before. Unsafe in `self.total += DBOS.recv()`, for this and all rules: Python reads
+    the old total first, and what other coroutines add during the `await` would be lost.
     """
 
     code = "DBA101"
