@@ -76,9 +76,9 @@ class Promotion:
         that is not known."""
         if function.cls < 0:
             return True
-        if function.name in self.program.read_of_unknown:
-            return False
         cls = Cls(unit.number, function.cls)
+        if function.name in self.program.read_of_unknown or cls in self._named_classes:
+            return False
         for here in (cls, *self.program.bases(cls)):
             for base in self.program.units[here.module].facts.classes[here.index].bases:
                 for atom in self.program.values.value(here.module, base):
@@ -95,6 +95,18 @@ class Promotion:
         if any(re.search(rf"\b{function.name}\b", text) for text in self.program.unread):
             return True
         return any(text.endswith(f".{function.name}") for text in self._module_paths)
+
+    @cached_property
+    def _named_classes(self) -> frozenset[Cls]:
+        """The classes that strings name, and those that they derive from: their methods can be called, or replaced,
+        out of sight."""
+        found: set[Cls] = set()
+        for unit in self.program.units.values():
+            for node in unit.facts.numbers:
+                if isinstance(node, ast.ClassDef) and node.name in self._strings:
+                    for atom in self.program.value(unit, node):
+                        found |= {atom, *self.program.bases(atom)} if isinstance(atom, Cls) else set()
+        return frozenset(found)
 
     @cached_property
     def _strings(self) -> frozenset[str]:
