@@ -86,6 +86,14 @@ class TestTakingPart:
         make(project, {"db.py": DB, "routes.py": line + "\n"})
         assert taking_part(project) == {"db.py", "routes.py"}
 
+    def test_dbos_itself_does_not(self, project: Path) -> None:
+        library = {
+            f"dbos/{name}.py": DB + "from ._dbos import *\n" for name in ("__init__", "_dbos", "_sys_db", "_core")
+        }
+        make(project, {**library, "dbos/cli/__init__.py": DB, "tests/test_steps.py": DB, "app/dbos/_dbos.py": DB})
+        assert taking_part(project) == {"tests/test_steps.py", "app/dbos/_dbos.py"}
+        assert taking_part(project, "dbos") == set()
+
     def test_circles(self, project: Path) -> None:
         make(
             project,

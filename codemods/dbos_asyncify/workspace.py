@@ -12,6 +12,8 @@ from dbos_asyncify.findings import Problem
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.source import Source, SourceError, from_bytes
 
+_LIBRARY = {"__init__.py", "_dbos.py", "_sys_db.py"}
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -73,6 +75,9 @@ def open_workspace(paths: Iterable[Path], settings: Settings, overlay: Mapping[P
 
 def participants(contents: Mapping[Path, bytes], root: Path, given: frozenset[Path]) -> set[Path]:
     """The files that take part in a run over the files `given`. Nothing is parsed."""
+    library = _library(contents)
+    contents = {path: data for path, data in contents.items() if library.isdisjoint(path.parents)}
+    given &= contents.keys()
     named = {path for path, data in contents.items() if mentions_dbos(data) and _imports_dbos(data)}
     if not named:
         return named
@@ -85,6 +90,16 @@ def participants(contents: Mapping[Path, bytes], root: Path, given: frozenset[Pa
     found = _reached(named, importers)
     beside = {path: (imported[path] | importers.get(path, set())) & found for path in found}
     return _reached(found & given, beside)
+
+
+def _library(files: Iterable[Path]) -> set[Path]:
+    """The folders that hold dbos itself (its own repository, a copy). What it does is in the catalogue; those who call
+    it are not the project's alone."""
+    held: dict[Path, set[str]] = {}
+    for path in files:
+        if path.parent.name == "dbos":
+            held.setdefault(path.parent, set()).add(path.name)
+    return {folder for folder, names in held.items() if names >= _LIBRARY}
 
 
 def _imports_dbos(data: bytes) -> bool:

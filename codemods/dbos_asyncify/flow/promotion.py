@@ -86,9 +86,9 @@ class Promotion:
         decorator hands the class to, a receiver that is not known."""
         if function.cls < 0:
             return True
-        if function.name in self.program.read_of_unknown:
-            return False
         own = Cls(unit.number, function.cls)
+        if function.name in self.program.read_of_unknown or own in self._named_classes:
+            return False
         for cls in (own, *self.program.bases(own)):
             here = self.program.units[cls.module].facts.classes[cls.index]
             bases = [atom for base in here.bases for atom in self.program.values.value(cls.module, base)]
@@ -96,6 +96,18 @@ class Promotion:
             if not all(map(_is_plain_base, bases)) or not all(map(_is_plain_class_decorator, decorators)):
                 return False
         return True
+
+    @cached_property
+    def _named_classes(self) -> frozenset[Cls]:
+        """The classes that strings name, and those that they derive from: their methods can be called, or replaced,
+        out of sight."""
+        found: set[Cls] = set()
+        for unit in self.program.units.values():
+            for node in unit.facts.numbers:
+                if isinstance(node, ast.ClassDef) and node.name in self._by_name.strings:
+                    for atom in self.program.value(unit, node):
+                        found |= {atom, *self.program.bases(atom)} if isinstance(atom, Cls) else set()
+        return frozenset(found)
 
     def _has_overloads(self, unit: Unit, function: Function) -> bool:
         """Whether signatures of the function stand beside it: they would have to change too."""

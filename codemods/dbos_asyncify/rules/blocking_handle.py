@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 
+from dbos_asyncify.dbos_api import OnLoop
+from dbos_asyncify.project.facts import Call
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.values import NONE, WAITS, HandleMethod
+from dbos_asyncify.project.values import NONE, WAITS, Api, Handle, HandleMethod
 from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
 from dbos_asyncify.rules.base import Draft, Rule
+
+_CLIENT = "WorkflowHandleClientPolling"
 
 
 class BlockingHandle(Rule):
@@ -19,7 +23,8 @@ class BlockingHandle(Rule):
 
     ## Why
     `get_result()` stops every other coroutine of the process until the workflow has ended, for ever where that
-    workflow needs the same event loop. `get_status()` raises `RuntimeError` on a running loop.
+    workflow needs the same event loop. `get_status()` raises `RuntimeError` on a running loop (dbos 2.10 and later),
+    that of a client's handle stops the loop.
 
     ## Example
     ```python
@@ -54,9 +59,7 @@ class BlockingHandle(Rule):
         synchronous = [handle for handle in known if not handle.is_async]
         if not synchronous:
             return None
-        effect = (
-            "stops the event loop" if methods[0].name == "get_result" else "raises RuntimeError on a running event loop"
-        )
+        effect = _effect(program, methods[0].name, synchronous)
         message = f"`{ast.unparse(call.node.func)}()` of a synchronous handle {effect}"
         origins = frozenset(handle.site for handle in synchronous)
         stay, turn = in_thread(program, call), awaited(program, call)
@@ -76,3 +79,19 @@ class BlockingHandle(Rule):
             turned=turn.edits,
             turned_reason=turn.reason,
         )
+
+
+def _effect(program: Program, method: str, handles: list[Handle]) -> str:
+    """What the method of such handles does on a running loop: those of a client never look whether one runs."""
+    classes = {_CLIENT if _of_client(program, handle) else "WorkflowHandle" for handle in handles}
+    members = [program.catalogue.member(cls, method) for cls in classes]
+    if any(member is not None and member.on_loop is OnLoop.RAISES for member in members):
+        return "raises RuntimeError on a running event loop"
+    return "stops the event loop"
+
+
+def _of_client(program: Program, handle: Handle) -> bool:
+    """Whether a client's method gave the handle."""
+    op = program.values.facts[handle.site.module].ops[handle.site.node]
+    callee = program.values.value(handle.site.module, op.func) if isinstance(op, Call) else frozenset()
+    return any(isinstance(atom, Api) and "Client" in atom.owner for atom in callee)

@@ -41,8 +41,8 @@ class BlockingHelper(Rule):
     Safe in sequential code. Where every reference to the function in the whole project is a call in a coroutine, or in
     a function that becomes one with it, it becomes a coroutine function: its body is converted and all its calls
     are awaited, in one fix. Otherwise (synchronous code calls it too, it is handed on as a value, overridden, decorated
-    by something that is not known, in `__all__`, a constructor) its body stays as it is and the call goes to a
-    thread: `await asyncio.to_thread(notify, customer)`. With `--helpers thread` all go to threads.
+    by something that is not known, it or its class in `__all__`, a constructor) its body stays as it is and the call
+    goes to a thread: `await asyncio.to_thread(notify, customer)`. With `--helpers thread` all go to threads.
     Unsafe where the coroutine runs beside others of its workflow and the steps would be numbered in another order; no
     fix where only a thread would do there. No fix where a thread does not help: generators, context managers,
     properties and other functions that run without being called by name; functions that use the running event loop
