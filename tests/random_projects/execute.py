@@ -42,16 +42,15 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 @contextlib.contextmanager
-def imported(files: Mapping[str, str]) -> Iterator[tuple[list[types.ModuleType], list[str]]]:
-    """All modules of a project, and the list that takes what they call of dbos."""
-    calls: list[str] = []
+def imported(files: Mapping[str, str]) -> Iterator[list[types.ModuleType]]:
+    """All modules of a project."""
     finder = _Finder(files)
     before = dict(sys.modules)
-    sys.modules["dbos"] = stand_in.module(calls)
+    sys.modules["dbos"] = stand_in.module()
     sys.meta_path.insert(0, finder)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            yield [importlib.import_module(name) for name in finder.texts], calls
+            yield [importlib.import_module(name) for name in finder.texts]
     finally:
         sys.meta_path.remove(finder)
         for name in {*sys.modules} - {*before}:
@@ -59,25 +58,25 @@ def imported(files: Mapping[str, str]) -> Iterator[tuple[list[types.ModuleType],
         sys.modules.update(before)
 
 
-def run_all(files: Mapping[str, str]) -> dict[str, list[str]]:
-    """What each function of a project calls; those that are coroutines run on a loop. Raises what they raise, and
+def run_all(files: Mapping[str, str]) -> None:
+    """Call every function at the top of a project's modules; coroutines run on a loop. Raises what they raise, and
     for a coroutine that nobody awaits."""
-    found = {}
-    with imported(files) as (modules, calls):
-        for module in modules:
-            for name, function in list(vars(module).items()):
-                if not inspect.isfunction(function) or function.__module__ != module.__name__:
-                    continue
-                if not {*inspect.signature(function).parameters} <= {"v", "w"} or name.startswith("ranks"):
-                    continue
-                args = [1 for _ in inspect.signature(function).parameters]
-                calls.clear()
-                with warnings.catch_warnings():
-                    warnings.simplefilter("error")
-                    if inspect.iscoroutinefunction(function):
-                        asyncio.run(function(*args))
-                    else:
-                        function(*args)
-                    gc.collect()
-                found[f"{module.__name__}.{name}"] = list(calls)
-    return found
+    with warnings.catch_warnings(record=True) as caught, imported(files) as modules:
+        warnings.simplefilter("always")
+        for function in [each for module in modules for each in _functions(module)]:
+            args = [1 for _ in inspect.signature(function).parameters]
+            if inspect.iscoroutinefunction(function):
+                asyncio.run(function(*args))
+            else:
+                function(*args)
+        gc.collect()
+    forgotten = [str(warning.message) for warning in caught if "never awaited" in str(warning.message)]
+    assert not forgotten, forgotten
+
+
+def _functions(module: types.ModuleType) -> Iterator[types.FunctionType]:
+    """What a module defines and what any number does for an argument."""
+    for function in list(vars(module).values()):
+        if inspect.isfunction(function) and function.__module__ == module.__name__:
+            if {*inspect.signature(function).parameters} <= {"v", "w"}:
+                yield function
