@@ -107,7 +107,7 @@ class _Writer:
         if owner in self.project.inits:
             param, line = self.project.inits[owner]
             init = f"def __init__(self, {param}):\n    {line}"
-            text = f"class {owner}:\n{_indented(chr(10).join([init, *written]))}"
+            text = f"class {owner}({self.project.bases.get(owner, '')}):\n{_indented(chr(10).join([init, *written]))}"
             given = self.project.made.get(owner)
             return text if given is None else f"{text}\n{owner.lower()} = {owner}({given})"
         if not any(function.method == "self" for function in members):
