@@ -6,18 +6,20 @@ changes nothing. What the runs came to is printed (`-s`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from random_projects.compare import Report, examine
 from random_projects.draw import projects
+from random_projects.execute import run_all
 from random_projects.model import Project
+from random_projects.stand_in import BlockedLoopError
 
-_CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
-
-def restore(examples: int) -> list[Report]:
-    """The reports on so many projects, always the same ones."""
+def reports_on(examples: int, check: Callable[[Report], None]) -> list[Report]:
+    """The reports on so many projects, always the same ones, each of which `check` has seen."""
     reports: list[Report] = []
 
     @settings(
@@ -26,19 +28,23 @@ def restore(examples: int) -> list[Report]:
         database=None,
         deadline=None,
         phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=_CHECKS,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )
     @given(projects())
     def examined(project: Project) -> None:
         report = examine(project)
+        check(report)
         reports.append(report)
-        assert not report.errors, report
 
     examined()
     return reports
 
 
-def share_restored(reports: list[Report]) -> tuple[float, float]:
+def without_errors(report: Report) -> None:
+    assert not report.errors, report
+
+
+def shares_restored(reports: list[Report]) -> tuple[float, float]:
     """How much came back as it was, of the projects and of the statements that had to change."""
     sites, left = sum(report.sites for report in reports), sum(report.left for report in reports)
     whole = sum(not report.left for report in reports)
@@ -51,13 +57,38 @@ def share_restored(reports: list[Report]) -> tuple[float, float]:
 
 
 def test_some_projects_are_restored() -> None:
-    whole, statements = share_restored(restore(60))
+    whole, statements = shares_restored(reports_on(60, without_errors))
     assert whole > 0.9
     assert statements > 0.95
 
 
 @pytest.mark.slow
 def test_many_projects_are_restored() -> None:
-    whole, statements = share_restored(restore(2000))
-    assert whole > 0.96
-    assert statements > 0.99
+    whole, statements = shares_restored(reports_on(2000, without_errors))
+    assert whole > 0.95
+    assert statements > 0.98
+
+
+def blocks(files: dict[str, str]) -> bool:
+    """Whether running a project stops the event loop somewhere."""
+    try:
+        run_all(files)
+    except BlockedLoopError:
+        return True
+    return False
+
+
+def test_the_correct_form_runs_and_the_synchronous_one_does_not() -> None:
+    """So the generator's own idea of what is correct is not only compared with the tool's."""
+    blocked: list[bool] = []
+
+    def runs(report: Report) -> None:
+        if not report.planted:
+            run_all(report.wanted)
+            blocks(report.after)  # what was left may block, but nothing else goes wrong
+            if report.sites:
+                blocked.append(blocks(report.before))
+
+    reports_on(40, runs)
+    assert len(blocked) > 10
+    assert sum(blocked) / len(blocked) > 0.8

@@ -67,8 +67,10 @@ def _stream(build: Builder, within: Function) -> list[Text]:
 
 
 def _gather(build: Builder, within: Function) -> list[Text]:
-    """Coroutines that run beside each other."""
+    """Coroutines that run beside each other: in a workflow mostly ones of one step, or with a history of their own."""
     coroutines = [function for function in build.allowed(within) if function.kind.is_coroutine]
+    if not build.chance(8):
+        coroutines = [function for function in coroutines if function.kind is not Kind.COROUTINE]
     if not coroutines:
         return []
     one, two = (build.pick(coroutines) for _ in range(2))

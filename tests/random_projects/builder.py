@@ -58,6 +58,13 @@ class Builder:
         self.project.functions.append(function)
         return function
 
+    def helper(self, stem: str, *params: str) -> Function:
+        """A plain function at the top of the module that calls dbos."""
+        self.count += 1
+        function = Function(f"{stem}_{self.count}", Kind.HELPER, self.module, params=[(name, None) for name in params])
+        function.body.append(self.in_place(self.api(function)))
+        return self.keep(function)
+
     # expressions
 
     def api(self, within: Function) -> Part:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,30 +11,14 @@ from dbos_asyncify.findings import Finding, Result
 from dbos_asyncify.pipeline import Options, analyse
 from dbos_asyncify.source import from_bytes
 from random_projects.colours import Colours
+from random_projects.excuses import Excuses, Triple
 from random_projects.heads import Head, heads
 from random_projects.inverse import synchronous
 from random_projects.model import Project
 from random_projects.render import render
 
 ROOT = Path("/project").absolute()
-Files = Mapping[str, str]
-
-
-@dataclass
-class Tally:
-    """What all projects of a run came to: projects, statements that had to change, and those that were left."""
-
-    projects: int = 0
-    restored: int = 0
-    sites: int = 0
-    left: int = 0
-    planted: int = 0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.restored} of {self.projects} projects restored, {self.sites - self.left} of {self.sites} sites; "
-            f"{self.planted} planted ones reported"
-        )
+Files = dict[str, str]
 
 
 @dataclass
@@ -46,7 +29,7 @@ class Report:
     wanted: Files
     after: Files
     result: Result
-    planted: Sequence[str]
+    planted: list[str]
     sites: int = 0
     left: int = 0
     errors: list[str] = field(default_factory=list)
@@ -103,28 +86,18 @@ def examine(project: Project, *, promote: bool = True) -> Report:
     return report
 
 
-@dataclass(frozen=True)
-class _Triple:
-    """One statement in the three versions of a file."""
-
-    path: str
-    before: Head
-    wanted: Head
-    after: Head
-
-
 def _compare(report: Report) -> None:
-    triples: list[_Triple] = []
+    triples: list[Triple] = []
     for path in report.before:
         versions = [heads(files[path]) for files in (report.before, report.wanted, report.after)]
         if len({len(version) for version in versions}) > 1:
             report.errors.append(f"{path} has other statements than before")
             return
-        triples.extend(_Triple(path, *same) for same in zip(*versions, strict=True))
+        triples.extend(Triple(path, *same) for same in zip(*versions, strict=True))
     changes = {triple for triple in triples if triple.before.text != triple.wanted.text}
     left = {triple for triple in triples if triple.wanted.text != triple.after.text}
     report.sites, report.left = len(changes), len(left)
-    excused = _Excused(report, triples)
+    excused = Excuses(triples, report.reported)
     for triple in sorted(left, key=lambda triple: (triple.path, triple.before.line)):
         if not excused.statement(triple):
             report.errors.append(
@@ -137,7 +110,7 @@ def _compare(report: Report) -> None:
     _look_at_findings(report, triples, changes)
 
 
-def _look_at_findings(report: Report, triples: Sequence[_Triple], changes: Set[_Triple]) -> None:
+def _look_at_findings(report: Report, triples: Sequence[Triple], changes: Set[Triple]) -> None:
     """Every finding is about a coroutine and something wrong in it; everything planted has one."""
     missing = set(report.planted)
     for found in report.result.findings:
@@ -153,32 +126,3 @@ def _look_at_findings(report: Report, triples: Sequence[_Triple], changes: Set[_
         if found.fix not in report.result.applied:
             missing -= planted
     report.errors.extend(f"not reported: the planted {word}" for word in sorted(missing))
-
-
-class _Excused:
-    """Which statements need not be as wanted, because findings say that they were left."""
-
-    def __init__(self, report: Report, triples: Sequence[_Triple]) -> None:
-        self.report = report
-        self.triples = triples
-        self.known: dict[str, bool] = {}
-        heads_of = [triple for triple in triples if re.match(r"(async )?def |@", triple.wanted.text)]
-        self.unpromoted = {
-            triple.wanted.function for triple in heads_of if triple.wanted.asynchronous > triple.after.asynchronous
-        }
-
-    def statement(self, triple: _Triple) -> bool:
-        if triple.wanted.text == triple.after.text.replace("WorkflowHandle[", "WorkflowHandleAsync["):
-            return True  # an annotation stays with its handle, which the statements that use it tell
-        return self.report.reported(triple.path, triple.before) or self.function(triple.before.function)
-
-    def function(self, name: str) -> bool:
-        """A helper that stayed as it was: its calls are reported, or stand in such helpers themselves."""
-        if name not in self.unpromoted:
-            return False
-        if name not in self.known:
-            self.known[name] = True  # a call of itself is no new reason
-            calls = [triple for triple in self.triples if re.search(rf"\b(the_)?{name}\(", triple.before.text)]
-            calls = [triple for triple in calls if not re.match(rf"(@\S+\s+)*def {name}\(", triple.before.text)]
-            self.known[name] = all(self.statement(triple) for triple in calls)
-        return self.known[name]

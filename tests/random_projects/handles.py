@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from random_projects.expressions import CARRIERS
-from random_projects.model import Annotation, Api, Call, Function, Kind, Name, Origin, Text, Wait
+from random_projects.model import (
+    Annotation,
+    Api,
+    Call,
+    Function,
+    Kind,
+    Name,
+    NestedCall,
+    Origin,
+    Other,
+    Text,
+    Wait,
+    Word,
+)
 
 if TYPE_CHECKING:
     from random_projects.builder import Builder
@@ -19,6 +32,10 @@ def statements(build: Builder, within: Function) -> list[Text]:
         "waited for by a function": _waited_for_by_a_function,
         "in an object": _in_an_object,
         "in an attribute": _in_an_attribute,
+        "many made by a function": _many_made_by_a_function,
+        "handed on": _handed_on,
+        "in a closure": _in_a_closure,
+        "in a method's object": _in_an_object_that_waits,
     }
     return ways[build.pick(["carried", *ways])](build, within)
 
@@ -131,3 +148,64 @@ def _in_an_attribute(build: Builder, within: Function) -> list[Text]:
     wait = Wait(_origin(api, finish), Text(f"self.last_{number}"), _method(build))
     finish.body.append(Text("return {0}", (wait,)))
     return [Text("{0}", (Call(begin, Text("v")),)), build.in_place(Call(finish, Text("v")))]
+
+
+def _many_made_by_a_function(build: Builder, within: Function) -> list[Text]:
+    maker = _function(build, within, "start")
+    maker.params = [("v", None)]
+    api = given(build, maker)
+    origin = _origin(api, within)
+    template, use = build.pick(
+        (
+            ("return [{0} for i in range(2)]", "for h in {0}:\n    print({1})"),
+            ("return {{'a': {0}, 'b': {0}}}", "for h in {0}.values():\n    print({1})"),
+            ("return (1, {0})", "number, h = {0}\nprint({1})"),
+            ("hs = []\nfor i in range(2):\n    hs.append({0})\nreturn hs", "print([{1} for h in {0}])"),
+        )
+    )
+    maker.body.append(Text(template, (api,)))
+    return [Text(use, (Call(maker, Text("v")), Wait(origin, Text("h"), _method(build))))]
+
+
+def _handed_on(build: Builder, within: Function) -> list[Text]:
+    """One function makes it, another hands it on, a third waits for it, through a fourth."""
+    maker, relay, waiter, last = (_function(build, within, stem) for stem in ("start", "relay", "wait", "last"))
+    if Kind.COROUTINE in (maker.kind, last.kind):  # a plain function calls no coroutine
+        relay.kind = waiter.kind = Kind.COROUTINE
+    api = given(build, maker)
+    origin = _origin(api, last)
+    maker.params = relay.params = [("v", None)]
+    waiter.params = last.params = [("handle", None), ("v=1", None)]
+    maker.body.append(Text("h = {0}\nreturn h", (api,)))
+    relay.body.append(Text("return {0}", (Call(maker, Text("v")),)))
+    last.body.append(Text("return {0}", (Wait(origin, Text("handle"), _method(build)),)))
+    waiter.body.append(build.in_place(Call(last, Text("handle"))))
+    functions = build.project.functions
+    functions.remove(waiter)
+    functions.append(waiter)  # callees come first
+    return [build.in_place(Call(waiter, Text("{0}", (Call(relay, Text("v")),))))]
+
+
+def _in_a_closure(build: Builder, within: Function) -> list[Text]:
+    api = given(build, within)
+    origin = _origin(api, within)
+    number = build.count = build.count + 1
+    build.project.nested.add(f"inner{number}")
+    wait = Wait(origin, Text(f"h{number}"), _method(build))
+    text = f"h{number} = {{0}}\n{{1}}def inner{number}():\n    return {{2}}"
+    return [Text(text, (api, Word(), wait)), build.in_place(NestedCall(f"inner{number}", Text("")))]
+
+
+def _in_an_object_that_waits(build: Builder, within: Function) -> list[Text]:
+    """An object that is made with a handle and has a method that waits for it."""
+    api = given(build, within)
+    number = build.count = build.count + 1
+    kind = Kind.COROUTINE if within.kind.is_coroutine and build.chance(2) else Kind.HELPER
+    owner = f"Job{number}"
+    method = build.keep(Function(f"done_{number}", kind, build.module, owner, "self", [("v", None)]))
+    origin = _origin(api, method)
+    method.body.append(Text("return {0}", (Wait(origin, Text("self.handle"), _method(build)),)))
+    build.project.inits[owner] = ("handle", "self.handle = handle")
+    made = Text(f"job{number} = {{0}}({{1}})", (Other(build.module, owner), api))
+    spelled = Text(f"job{number}.{method.name}")
+    return [made, build.in_place(Call(method, Text("1"), spelled=spelled))]

@@ -189,6 +189,7 @@ class Project:
     fields: dict[str, list[str]] = field(default_factory=dict)
     inits: dict[str, tuple[str, str]] = field(default_factory=dict)  # classes made in another way: parameter, body
     made: dict[str, str] = field(default_factory=dict)  # what their one object is given
+    bases: dict[str, str] = field(default_factory=dict)
     planted: list[str] = field(default_factory=list)
     nested: set[str] = field(default_factory=set)
 

@@ -49,7 +49,7 @@ def _refer(build: Builder, helper: Function) -> None:
     elif how == "decorated":
         helper.decorator = "cache"
     elif how == "lambda":
-        after.append(build.unique("later@ = lambda: {0}", Raw(Call(helper, build.args(helper, helper)))))
+        after.append(build.unique("later@ = lambda v=1: {0}", Raw(Call(helper, build.args(helper, helper)))))
     elif how == "in a thread":
         build.project.modules[build.module].asyncio_style = "asyncio"
         build.count += 1

@@ -107,8 +107,9 @@ class _Writer:
         if owner in self.project.inits:
             param, line = self.project.inits[owner]
             init = f"def __init__(self, {param}):\n    {line}"
-            made = f"{owner.lower()} = {owner}({self.project.made[owner]})"
-            return f"class {owner}:\n{_indented(chr(10).join([init, *written]))}\n{made}"
+            text = f"class {owner}({self.project.bases.get(owner, '')}):\n{_indented(chr(10).join([init, *written]))}"
+            given = self.project.made.get(owner)
+            return text if given is None else f"{text}\n{owner.lower()} = {owner}({given})"
         if not any(function.method == "self" for function in members):
             return f"class {owner}:\n{_indented(chr(10).join(written))}"
         fields = [f"self.{name} = None" for name in self.project.fields.get(owner, ())]

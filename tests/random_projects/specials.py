@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random_projects import hierarchies
 from random_projects.builder import Builder
 from random_projects.expressions import PLANTED
 from random_projects.model import Api, Call, Function, Kind, Name, Other, Raw, Text
@@ -15,18 +16,22 @@ def statements(build: Builder, within: Function) -> list[Text]:
         "table": _table,
         "callback": _callback,
         "constructor": _constructor,
+        "alias": _alias,
+        "local alias": _local_alias,
+        "partial": _partial,
+        "hook": hierarchies.hook,
+        "inherited": hierarchies.inherited,
+        "super": hierarchies.through_super,
     }
     if within.kind.is_coroutine:
-        ways |= {"planted": _planted, "generator": _generator, "context manager": _context, "property": _property}
+        ways |= {
+            "planted": _planted,
+            "generator": _generator,
+            "context manager": _context,
+            "property": _property,
+            "mapped": _mapped,
+        }
     return ways[build.pick([*ways])](build, within)
-
-
-def _helper(build: Builder, stem: str, *params: str) -> Function:
-    """A plain function that calls dbos."""
-    build.count += 1
-    function = Function(f"{stem}_{build.count}", Kind.HELPER, build.module, params=[(name, None) for name in params])
-    function.body.append(build.in_place(build.api(function)))
-    return build.keep(function)
 
 
 def _class(build: Builder) -> tuple[str, list[Function]]:
@@ -34,7 +39,7 @@ def _class(build: Builder) -> tuple[str, list[Function]]:
     owner = build.owner()
     methods = [f for f in build.callees if f.owner == owner and f.method == "self" and f.kind is Kind.HELPER]
     if not methods:
-        method = _helper(build, "ask", "v")
+        method = build.helper("ask", "v")
         method.owner, method.method = owner, "self"
         methods = [method]
     return owner, methods
@@ -46,7 +51,7 @@ def _arguments(function: Function) -> Text:
 
 def _object_as_an_argument(build: Builder, within: Function) -> list[Text]:
     owner, methods = _class(build)
-    user = _helper(build, "use", "v")
+    user = build.helper("use", "v")
     method = build.pick(methods)
     called = Call(method, _arguments(method), spelled=Text(f"desk.{method.name}"))
     user.body.append(build.in_place(called))
@@ -59,7 +64,7 @@ def _object_as_an_argument(build: Builder, within: Function) -> list[Text]:
 def _object_in_an_attribute(build: Builder, within: Function) -> list[Text]:
     owner, methods = _class(build)
     number = build.count = build.count + 1
-    asker = _helper(build, "front", "v")
+    asker = build.helper("front", "v")
     asker.owner, asker.method = f"Front{number}", "self"
     method = build.pick(methods)
     called = Call(method, _arguments(method), spelled=Text(f"self.desk.{method.name}"))
@@ -71,7 +76,7 @@ def _object_in_an_attribute(build: Builder, within: Function) -> list[Text]:
 
 
 def _table(build: Builder, within: Function) -> list[Text]:
-    helper = _helper(build, "entry", "v")
+    helper = build.helper("entry", "v")
     number = build.count = build.count + 1
     table = f"table{number}"
     build.project.modules[build.module].after.append(Text(f"{table} = {{{{'a': {{0}}}}}}", (Name(helper),)))
@@ -79,8 +84,29 @@ def _table(build: Builder, within: Function) -> list[Text]:
     return [build.in_place(Call(helper, Text("v"), spelled=spelled))]
 
 
+def _alias(build: Builder, within: Function) -> list[Text]:
+    helper = build.helper("known", "v")
+    number = build.count = build.count + 1
+    build.project.modules[build.module].after.append(Text(f"alias{number} = {{0}}", (Name(helper),)))
+    return [build.in_place(Call(helper, Text("v"), spelled=Text("{0}", (Other(build.module, f"alias{number}"),))))]
+
+
+def _local_alias(build: Builder, within: Function) -> list[Text]:
+    helper = build.helper("known", "v")
+    number = build.count = build.count + 1
+    named = Text(f"local{number} = {{0}}", (Name(helper),))
+    return [named, build.in_place(Call(helper, Text("v"), spelled=Text(f"local{number}")))]
+
+
+def _partial(build: Builder, within: Function) -> list[Text]:
+    helper = build.helper("part", "v")
+    number = build.count = build.count + 1
+    made = Text(f"later{number} = functools.partial({{0}}, v)", (Name(helper),))
+    return [made, build.in_place(Call(helper, Text(""), spelled=Text(f"later{number}")))]
+
+
 def _callback(build: Builder, within: Function) -> list[Text]:
-    helper = _helper(build, "given", "v")
+    helper = build.helper("given", "v")
     number = build.count = build.count + 1
     apply = Function(f"apply_{number}", Kind.HELPER, build.module, params=[("function", None), ("v", None)])
     apply.body.append(Text("return {0}", (Call(helper, Text("v"), spelled=Text("function")),)))
@@ -129,3 +155,17 @@ def _property(build: Builder, within: Function) -> list[Text]:
     function = _special(build, Kind.PROPERTY, "state", "return {0}")
     function.owner, function.method, function.params = owner, "self", []
     return [build.in_place(Call(function, Text("")))]
+
+
+def _mapped(build: Builder, within: Function) -> list[Text]:
+    """A helper that something calls at once, on the loop."""
+    helper = build.helper("each", "v")
+    build.project.planted.append(helper.name)
+    template = build.pick(
+        (
+            "print(list(map({0}, [1, 2])))",
+            "print(sorted([1, 2], key=lambda one: len(str({0}(one)))))",
+            "print([row for row in map({0}, [1])])",
+        )
+    )
+    return [build.unique(template, Name(helper))]
