@@ -31,12 +31,12 @@ from dbos import (
 from runtime.projects.stand_ins import StandIn
 
 TEXT = "text"
+ADDRESS = "https://example.org/text"
 NUMBERS = re.compile(
     r"^(n|i|k|x|y|units|amount|cents|count|total|size|limit|seconds|delay|timeout|attempts?|times|number|year|month|"
     r"day|hours?|minutes|days|width|height|price|weight|quantity|retries|port|version|round|index|position)s?$"
 )
 PLAIN: dict[object, Any] = {
-    str: TEXT,
     int: 2,
     float: 0.5,
     bool: True,
@@ -70,6 +70,7 @@ class Maker:
     def __init__(self, modules: list[ModuleType], wait: Callable[[Any], Any]) -> None:
         self._modules = modules
         self._wait = wait
+        self._text = TEXT  # for the present parameter
 
     def arguments(self, function: Any, module: ModuleType) -> tuple[list[Any], dict[str, Any]]:
         """Arguments for a call of `function`, defined in `module`; bound methods have their `self`."""
@@ -93,6 +94,7 @@ class Maker:
 
     def _argument(self, parameter: inspect.Parameter, module: ModuleType) -> Any:
         default = parameter.default
+        self._text = ADDRESS if "url" in parameter.name else TEXT
         if inspect.isfunction(default):  # FastAPI's Depends, which the stand-in gives back
             return self._called(default)
         given = default is not parameter.empty and not isinstance(default, StandIn)
@@ -125,8 +127,8 @@ class Maker:
         if NUMBERS.match(name):
             return 2
         if name.endswith("s") and not name.endswith("ss"):
-            return [TEXT, TEXT]
-        return TEXT
+            return [self._text, self._text]
+        return self._text
 
     def value(self, annotation: Any, module: ModuleType, depth: int) -> Any:
         """A value that fits the annotation."""
@@ -135,8 +137,8 @@ class Maker:
             raise CannotMakeUpError(f"{annotation}, which holds itself")
         if isinstance(annotation, typing.ForwardRef):
             return self.value(annotation.__forward_arg__, module, depth + 1)
-        if annotation is Any or isinstance(annotation, typing.TypeVar):
-            return TEXT
+        if annotation in (str, Any) or isinstance(annotation, typing.TypeVar):
+            return self._text
         if typing.get_origin(annotation) is not None:
             return self._generic(annotation, module, depth)
         if getattr(annotation, "__hash__", None) and annotation in PLAIN:
@@ -159,6 +161,8 @@ class Maker:
             return parts[0]
         if origin in (typing.ClassVar, typing.Final):
             return inner(0)
+        if origin in (WorkflowHandle, WorkflowHandleAsync):
+            return self._handle(origin, inner(0))
         if origin is type:
             return parts[0]
         if origin is collections.abc.Callable:
@@ -177,8 +181,6 @@ class Maker:
             return iter([inner(0), inner(0)])
         if isinstance(origin, type) and issubclass(list, origin):
             return [inner(0), self.value(parts[0], module, depth + 1)] if parts else [TEXT]
-        if origin in (WorkflowHandle, WorkflowHandleAsync):
-            return self._handle(origin, inner(0))
         if isinstance(origin, type):
             return self._plain_class(origin, module, depth)
         raise CannotMakeUpError(f"{annotation}")

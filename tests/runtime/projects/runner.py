@@ -29,7 +29,7 @@ from runtime.projects.drive import Called, Driver, Entry, entries
 from runtime.projects.probe import Probe
 from runtime.projects.stand_ins import Finder
 
-HANG_SECONDS = 5.0
+HANG_SECONDS = 20.0
 VARIABLE = re.compile(r"""(?:environ\[|environ\.get\(|getenv\()["'](\w+)["']""")
 
 
@@ -85,7 +85,7 @@ def run(job: dict[str, Any], target: Path) -> None:
     for text in texts.values():
         for variable in VARIABLE.findall(text):
             os.environ.setdefault(variable, "sqlite:///x" if "U" in variable else "1")
-    sys.meta_path.append(Finder(frozenset(name.partition(".")[0] for name in job["modules"])))
+    sys.meta_path.append(Finder(frozenset(part for name in job["modules"] for part in name.split("."))))
     probe, clock = Probe(folder), shortcuts.Clock()
     shortcuts.install(folder, clock)
     probe.install()
@@ -110,12 +110,10 @@ def migrated_databases(folder: Path) -> None:
     """Make the databases once; every project gets copies."""
     child = os.fork()
     if not child:
-        os.chdir(folder)
         shortcuts.install(folder, shortcuts.Clock())
         SQLAlchemyDatasource.create("")
         DBOS(config=shortcuts.config(folder))
         DBOS.launch()
-        DBOS.destroy()
         os._exit(0)
     os.waitpid(child, 0)
 

@@ -15,7 +15,8 @@ from typing import Any
 import dbos._dbos
 import sqlalchemy as sa
 import sqlalchemy.ext.asyncio
-from dbos import AsyncSQLAlchemyDatasource, DBOSClient, DBOSConfig, SQLAlchemyDatasource
+from dbos import DBOS, AsyncSQLAlchemyDatasource, DBOSClient, DBOSConfig, SQLAlchemyDatasource
+from dbos._dbos import DBOSRegistry
 from dbos._sys_db import SystemDatabase
 
 LONGEST_SLEEP = 0.01
@@ -114,8 +115,11 @@ def _cap_argument(owner: Any, name: str, position: int, keyword: str) -> None:
 def _redirect_databases(folder: Path) -> None:
     app = f"sqlite:///{folder}/{APPLICATION}"
     asynchronous = app.replace("sqlite:", "sqlite+aiosqlite:")
-    new = dbos._dbos.DBOS.__new__
-    dbos._dbos.DBOS.__new__ = lambda cls, **_: new(cls, config=config(folder))  # type: ignore
+    new = DBOS.__new__
+    DBOS.__new__ = lambda cls, **_: new(cls, config=config(folder))  # type: ignore
+    # DBOS is up before the project is imported, so that queues can be registered at import.
+    DBOSRegistry.register_datasource = lambda self, datasource: self.datasources.append(datasource)  # type: ignore
+    DBOS.destroy = classmethod(lambda cls, **_: None)  # type: ignore # others are still to be called
     init = DBOSClient.__init__
     DBOSClient.__init__ = lambda self, *_, **__: init(  # type: ignore
         self, system_database_url=config(folder)["system_database_url"]
