@@ -20,7 +20,7 @@ from typing import Any
 from dbos import DBOS, SetWorkflowID, WorkflowStatus
 from dbos._error import DBOSNonExistentWorkflowError
 
-from runtime.projects.made_up import CannotMakeUpError, Maker, finished
+from runtime.projects.made_up import TEXT, CannotMakeUpError, Maker, finished
 from runtime.projects.probe import Line, Probe, Seen
 from runtime.projects.shortcuts import Clock, OutOfTime
 
@@ -90,21 +90,31 @@ class Driver:
         self._clock = clock
         self._loop = asyncio.new_event_loop()
         self._maker = Maker(list(modules.values()), self._loop.run_until_complete)
+        self._words = sorted({key for module in modules.values() for key in _keys(module)})[:5]
         self._known: set[str] = set()
         self._runs = 0
 
     def call(self, entry: Entry) -> Called:
         called = Called(entry.name, entry.asynchronous)
         for in_workflow in (False, True):
-            for _ in range(4):  # as often as it asks for another workflow
-                missing = self._attempt(entry, called, in_workflow)
-                if not missing:
-                    break
-                with SetWorkflowID(missing):
-                    DBOS.start_workflow(finished, "text").get_result()
+            self._attempt_with_what_it_asks_for(entry, called, in_workflow)
             if called.outcome != "raised":
                 break
         return called
+
+    def _attempt_with_what_it_asks_for(self, entry: Entry, called: Called, in_workflow: bool) -> None:
+        """Call it again when it lacks a workflow of some id, or knows other words than the made-up one."""
+        words = iter([*self._words, TEXT])
+        for _ in range(12):
+            missing = self._attempt(entry, called, in_workflow)
+            if missing:
+                with SetWorkflowID(missing):
+                    DBOS.start_workflow(finished, TEXT).get_result()
+            elif called.outcome == "raised" and called.error == f"KeyError: {self._maker.word!r}":
+                self._maker.word = next(words)
+            else:
+                break
+        self._maker.word = TEXT
 
     def _attempt(self, entry: Entry, called: Called, in_workflow: bool) -> str:
         """Call it once. The id of the workflow that there has to be, if that is why it failed."""
@@ -225,6 +235,13 @@ def host() -> Any:
 @DBOS.workflow(name="host_on_loop")
 async def host_on_loop() -> Any:
     return await _BODY[0]()
+
+
+def _keys(module: ModuleType) -> Iterator[str]:
+    """The words that a module looks things up by."""
+    for name, value in vars(module).items():
+        if isinstance(value, dict) and not name.startswith("__"):
+            yield from (key for key in value if isinstance(key, str))
 
 
 def _told(error: BaseException) -> str:

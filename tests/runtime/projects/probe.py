@@ -64,7 +64,7 @@ class Probe:
         return taken
 
     def install(self) -> None:
-        dbos._dbos.check_async = self._check_async  # type: ignore[attr-defined]
+        vars(dbos._dbos)["check_async"] = self._check_async
         sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
         time.sleep = self._noting("sleeps", time.sleep)
         for handle in (WorkflowHandleFuture, WorkflowHandlePolling, WorkflowHandleClientPolling):
@@ -130,7 +130,9 @@ class Probe:
                 for path, line in CREATED.findall(text)
                 if path.startswith(self._prefix)
             ]
-            self.seen.events[Event("never awaited", text.split("'")[1], tuple(created[-1:]), attributed=bool(created))] = None
+            self.seen.events[
+                Event("never awaited", text.split("'")[1], tuple(created[-1:]), attributed=bool(created))
+            ] = None
 
     def _trace(self, frame: FrameType, event: str, _: object) -> Any:
         if event == "call" and frame.f_code.co_filename.startswith(self._prefix):

@@ -105,7 +105,7 @@ def _module(path: Path) -> str:
     parts = path.with_suffix("").parts
     if parts[0] in SOURCE_ROOTS:
         parts = parts[1:]
-    return ".".join(parts[:-1] if parts[-1] in ("__init__",) and len(parts) > 1 else parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
 def _is_script(path: Path, files: Mapping[Path, bytes]) -> bool:

@@ -1,8 +1,8 @@
 """Runs whole projects on a real DBOS with SQLite: `python -m runtime.projects.runner`, in the folder `tests`.
 
 Reads jobs from stdin and writes reports to stdout, each a line of JSON. A job names the folder of the project, its
-modules by their paths, the functions that shall not be run, and how long all may take. DBOS is one object a process, so every job has a
-process of its own: a fork of this one, which has imported what is needed.
+modules by their paths, where Python shall look for them, and the functions that have been called already. DBOS is
+one object a process, so every job has a process of its own: a fork of this one, which has imported what is needed.
 """
 
 from __future__ import annotations

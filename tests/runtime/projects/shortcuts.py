@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dbos._dbos
+import dbos._queue
 import sqlalchemy as sa
 import sqlalchemy.ext.asyncio
 from dbos import DBOS, AsyncSQLAlchemyDatasource, DBOSClient, DBOSConfig, SQLAlchemyDatasource
@@ -70,7 +71,7 @@ def _no_network(*_: Any, **__: Any) -> Any:
 def _shorten_waits(clock: Clock) -> None:
     sleep, asyncio_sleep = time.sleep, asyncio.sleep
 
-    def short_sleep(seconds: float) -> None:
+    def short_sleep(seconds: Any) -> None:
         if threading.current_thread() is threading.main_thread():
             clock.check()
         sleep(min(seconds, LONGEST_SLEEP))
@@ -79,11 +80,11 @@ def _shorten_waits(clock: Clock) -> None:
         return await asyncio_sleep(min(delay, LONGEST_SLEEP), result)
 
     time.sleep = short_sleep
-    asyncio.sleep = short_asyncio_sleep  # type: ignore[assignment]
+    asyncio.sleep = short_asyncio_sleep
     _cap_argument(SystemDatabase, "recv_setup", 4, "timeout_seconds")
     _cap_argument(SystemDatabase, "get_event_setup", 2, "timeout_seconds")
-    queue_thread = dbos._dbos.queue_thread
-    dbos._dbos.queue_thread = lambda event, instance: queue_thread(_Impatient(event), instance)  # type: ignore
+    queue_thread: Any = dbos._queue.queue_thread
+    vars(dbos._dbos)["queue_thread"] = lambda event, instance: queue_thread(_Impatient(event), instance)
 
 
 class _Impatient:
