@@ -28,7 +28,9 @@ CALL_SECONDS = 3.0
 DRAIN_SECONDS = 1.5
 RUNNING = ("PENDING", "ENQUEUED", "DELAYED")
 MOST_ITEMS = 5
-DIFFERS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|<[\w. ]+ object at 0x\w+>")
+DIFFERS = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|<[^<>]*(?:<[^<>]*>[^<>]*)* at 0x\w+>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +106,16 @@ class Driver:
 
     def _attempt_with_what_it_asks_for(self, entry: Entry, called: Called, in_workflow: bool) -> None:
         """Call it again when it lacks a workflow of some id, or knows other words than the made-up one."""
-        words = iter([*self._words, TEXT])
+        words = iter(self._words)
         for _ in range(12):
             missing = self._attempt(entry, called, in_workflow)
             if missing:
                 with SetWorkflowID(missing):
                     DBOS.start_workflow(finished, TEXT).get_result()
             elif called.outcome == "raised" and called.error == f"KeyError: {self._maker.word!r}":
-                self._maker.word = next(words)
+                self._maker.word = next(words, TEXT)
+                if self._maker.word == TEXT:
+                    break
             else:
                 break
         self._maker.word = TEXT
@@ -141,7 +145,7 @@ class Driver:
                     result = host()
                 else:
                     result = _used(function(*positional, **named))
-            called.outcome, called.error, called.result = "returned", "", DIFFERS.sub("ID", repr(result))
+            called.outcome, called.error, called.result = "returned", "", _same(repr(result))
         except (OutOfTime, asyncio.TimeoutError):
             called.outcome, called.error = "endless", ""
         except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - it is told
@@ -245,7 +249,12 @@ def _keys(module: ModuleType) -> Iterator[str]:
 
 
 def _told(error: BaseException) -> str:
-    return DIFFERS.sub("ID", f"{type(error).__name__}: {error}")
+    return _same(f"{type(error).__name__}: {error}")
+
+
+def _same(text: str) -> str:
+    """The text without what differs from one run to the next."""
+    return DIFFERS.sub("ID", text)
 
 
 def _used(result: Any) -> Any:

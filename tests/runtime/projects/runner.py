@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -131,7 +132,11 @@ def main() -> None:
                 shutil.copy(database, job["folder"])
             child = os.fork()
             if not child:
-                run(job, target)
+                try:
+                    run(job, target)
+                finally:
+                    traceback.print_exc()
+                    os._exit(1)
             os.waitpid(child, 0)
             text = target.read_text(encoding="utf-8") if target.exists() else "null"
             target.unlink(missing_ok=True)
