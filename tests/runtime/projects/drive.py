@@ -17,16 +17,20 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS, SetWorkflowID, WorkflowStatus
 from dbos._error import DBOSNonExistentWorkflowError
 
-from runtime.projects.made_up import CannotMakeUpError, Maker, finished
+from runtime.projects.made_up import TEXT, CannotMakeUpError, Maker, finished
 from runtime.projects.probe import Line, Probe, Seen
 from runtime.projects.shortcuts import Clock, OutOfTime
 
-CALL_SECONDS = 2.0
+CALL_SECONDS = 3.0
+DRAIN_SECONDS = 1.5
+RUNNING = ("PENDING", "ENQUEUED", "DELAYED")
 MOST_ITEMS = 5
-RANDOM_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+DIFFERS = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|<[^<>]*(?:<[^<>]*>[^<>]*)* at 0x\w+>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,12 @@ class Called:
     outcome: str = ""
     error: str = ""
     result: str = ""
-    events: list[tuple[str, str, tuple[Line, ...]]] = field(default_factory=list)
+    events: list[tuple[str, str, tuple[Line, ...], bool]] = field(default_factory=list)
     reached: list[Line] = field(default_factory=list)
     histories: list[tuple[str, str, list[str], str]] = field(default_factory=list)
 
     def add(self, seen: Seen) -> None:
-        self.events += [(event.kind, event.what, event.lines) for event in seen.events]
+        self.events += [(event.kind, event.what, event.lines, event.attributed) for event in seen.events]
         self.reached = sorted({*self.reached, *seen.reached})
 
 
@@ -88,21 +92,33 @@ class Driver:
         self._clock = clock
         self._loop = asyncio.new_event_loop()
         self._maker = Maker(list(modules.values()), self._loop.run_until_complete)
+        self._words = sorted({key for module in modules.values() for key in _keys(module)})[:5]
         self._known: set[str] = set()
         self._runs = 0
 
     def call(self, entry: Entry) -> Called:
         called = Called(entry.name, entry.asynchronous)
         for in_workflow in (False, True):
-            for _ in range(4):  # as often as it asks for another workflow
-                missing = self._attempt(entry, called, in_workflow)
-                if not missing:
-                    break
-                with SetWorkflowID(missing):
-                    DBOS.start_workflow(finished, "text").get_result()
+            self._attempt_with_what_it_asks_for(entry, called, in_workflow)
             if called.outcome != "raised":
                 break
         return called
+
+    def _attempt_with_what_it_asks_for(self, entry: Entry, called: Called, in_workflow: bool) -> None:
+        """Call it again when it lacks a workflow of some id, or knows other words than the made-up one."""
+        words = iter(self._words)
+        for _ in range(12):
+            missing = self._attempt(entry, called, in_workflow)
+            if missing:
+                with SetWorkflowID(missing):
+                    DBOS.start_workflow(finished, TEXT).get_result()
+            elif called.outcome == "raised" and called.error == f"KeyError: {self._maker.word!r}":
+                self._maker.word = next(words, TEXT)
+                if self._maker.word == TEXT:
+                    break
+            else:
+                break
+        self._maker.word = TEXT
 
     def _attempt(self, entry: Entry, called: Called, in_workflow: bool) -> str:
         """Call it once. The id of the workflow that there has to be, if that is why it failed."""
@@ -129,7 +145,7 @@ class Driver:
                     result = host()
                 else:
                     result = _used(function(*positional, **named))
-            called.outcome, called.error, called.result = "returned", "", RANDOM_ID.sub("ID", repr(result))
+            called.outcome, called.error, called.result = "returned", "", _same(repr(result))
         except (OutOfTime, asyncio.TimeoutError):
             called.outcome, called.error = "endless", ""
         except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - it is told
@@ -171,7 +187,7 @@ class Driver:
             return result
 
         _BODY[0] = body
-        call = host_async() if in_workflow else body()
+        call = host_on_loop() if in_workflow else body()
         result = await asyncio.wait_for(call, CALL_SECONDS)
         for _ in range(20):  # what it leaves behind
             others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -189,23 +205,25 @@ class Driver:
         others = asyncio.all_tasks(self._loop)
         if others:
             self._loop.run_until_complete(asyncio.wait_for(end(), 1))
-        active = DBOS(config={"name": "fixture"})._active_workflows_set
-        for _ in range(50):
-            if not active.activeList():
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < deadline:  # the workflows that it has started and does not wait for
+            if all(status.status not in RUNNING for status in self._new_workflows()):
                 break
-            time.sleep(0.01)
+            self._loop.run_until_complete(asyncio.sleep(0.01))
         gc.collect()
 
+    def _new_workflows(self) -> list[WorkflowStatus]:
+        return [status for status in DBOS.list_workflows() if status.workflow_id not in self._known]
+
     def _histories(self) -> list[tuple[str, str, list[str], str]]:
-        found = [status for status in DBOS.list_workflows() if status.workflow_id not in self._known]
         return [
             (
-                status.name,
+                "host" if status.name.startswith("host") else status.name,
                 status.status,
                 [step["function_name"] for step in DBOS.list_workflow_steps(status.workflow_id)],
                 _told(status.error) if status.error else "",
             )
-            for status in found
+            for status in self._new_workflows()
             if status.name != finished.__qualname__
         ]
 
@@ -218,13 +236,25 @@ def host() -> Any:
     return _BODY[0]()
 
 
-@DBOS.workflow(name="host_async")
-async def host_async() -> Any:
+@DBOS.workflow(name="host_on_loop")
+async def host_on_loop() -> Any:
     return await _BODY[0]()
 
 
+def _keys(module: ModuleType) -> Iterator[str]:
+    """The words that a module looks things up by."""
+    for name, value in vars(module).items():
+        if isinstance(value, dict) and not name.startswith("__"):
+            yield from (key for key in value if isinstance(key, str))
+
+
 def _told(error: BaseException) -> str:
-    return RANDOM_ID.sub("ID", f"{type(error).__name__}: {error}")
+    return _same(f"{type(error).__name__}: {error}")
+
+
+def _same(text: str) -> str:
+    """The text without what differs from one run to the next."""
+    return DIFFERS.sub("ID", text)
 
 
 def _used(result: Any) -> Any:

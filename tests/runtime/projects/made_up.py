@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
+import contextlib
 import inspect
 import re
 import types
@@ -17,12 +17,14 @@ from types import ModuleType
 from typing import Any
 from uuid import UUID
 
+import dbos
 from dbos import (
     DBOS,
     AsyncSQLAlchemyDatasource,
     DBOSClient,
+    DBOSConfiguredInstance,
+    EnqueueOptions,
     Queue,
-    SetWorkflowID,
     SQLAlchemyDatasource,
     WorkflowHandle,
     WorkflowHandleAsync,
@@ -31,12 +33,12 @@ from dbos import (
 from runtime.projects.stand_ins import StandIn
 
 TEXT = "text"
+ADDRESS = "https://example.org/text"
 NUMBERS = re.compile(
     r"^(n|i|k|x|y|units|amount|cents|count|total|size|limit|seconds|delay|timeout|attempts?|times|number|year|month|"
     r"day|hours?|minutes|days|width|height|price|weight|quantity|retries|port|version|round|index|position)s?$"
 )
 PLAIN: dict[object, Any] = {
-    str: TEXT,
     int: 2,
     float: 0.5,
     bool: True,
@@ -52,6 +54,7 @@ PLAIN: dict[object, Any] = {
     Path: Path("text"),
 }
 DEEPEST = 6
+LENGTH = 3  # of lists
 
 
 class CannotMakeUpError(Exception):
@@ -70,6 +73,9 @@ class Maker:
     def __init__(self, modules: list[ModuleType], wait: Callable[[Any], Any]) -> None:
         self._modules = modules
         self._wait = wait
+        self.word = TEXT  # for every string
+        self._text = TEXT  # for the present parameter
+        self._instances = 0
 
     def arguments(self, function: Any, module: ModuleType) -> tuple[list[Any], dict[str, Any]]:
         """Arguments for a call of `function`, defined in `module`; bound methods have their `self`."""
@@ -93,6 +99,7 @@ class Maker:
 
     def _argument(self, parameter: inspect.Parameter, module: ModuleType) -> Any:
         default = parameter.default
+        self._text = ADDRESS if "url" in parameter.name else self.word
         if inspect.isfunction(default):  # FastAPI's Depends, which the stand-in gives back
             return self._called(default)
         given = default is not parameter.empty and not isinstance(default, StandIn)
@@ -111,12 +118,12 @@ class Maker:
     def _resolved(self, annotation: Any, module: ModuleType) -> Any:
         if not isinstance(annotation, str):
             return annotation
-        names: dict[str, Any] = {**vars(typing), **vars(collections.abc), "WorkflowHandle": WorkflowHandle}
+        names: dict[str, Any] = {**vars(typing), **vars(collections.abc), "dbos": dbos, **vars(dbos)}
         for other in [*self._modules, module]:
             names.update(vars(other))
         try:
             return eval(annotation, names)
-        except Exception as error:  # noqa: BLE001 - whatever an annotation may raise
+        except Exception as error:  # an annotation may raise anything
             raise CannotMakeUpError(f"annotation {annotation!r}: {type(error).__name__}") from error
 
     def _by_name(self, name: str) -> Any:
@@ -125,8 +132,8 @@ class Maker:
         if NUMBERS.match(name):
             return 2
         if name.endswith("s") and not name.endswith("ss"):
-            return [TEXT, TEXT]
-        return TEXT
+            return self._several(lambda: self._text)
+        return self._text
 
     def value(self, annotation: Any, module: ModuleType, depth: int) -> Any:
         """A value that fits the annotation."""
@@ -135,8 +142,8 @@ class Maker:
             raise CannotMakeUpError(f"{annotation}, which holds itself")
         if isinstance(annotation, typing.ForwardRef):
             return self.value(annotation.__forward_arg__, module, depth + 1)
-        if annotation is Any or isinstance(annotation, typing.TypeVar):
-            return TEXT
+        if annotation in (str, Any) or isinstance(annotation, typing.TypeVar):
+            return self._text
         if typing.get_origin(annotation) is not None:
             return self._generic(annotation, module, depth)
         if getattr(annotation, "__hash__", None) and annotation in PLAIN:
@@ -159,6 +166,8 @@ class Maker:
             return parts[0]
         if origin in (typing.ClassVar, typing.Final):
             return inner(0)
+        if origin in (WorkflowHandle, WorkflowHandleAsync):
+            return self._handle(origin, inner(0))
         if origin is type:
             return parts[0]
         if origin is collections.abc.Callable:
@@ -176,20 +185,29 @@ class Maker:
         if origin in (collections.abc.Iterator, collections.abc.Generator):
             return iter([inner(0), inner(0)])
         if isinstance(origin, type) and issubclass(list, origin):
-            return [inner(0), self.value(parts[0], module, depth + 1)] if parts else [TEXT]
-        if origin in (WorkflowHandle, WorkflowHandleAsync):
-            return self._handle(origin, inner(0))
+            return self._several(lambda: inner(0))
         if isinstance(origin, type):
             return self._plain_class(origin, module, depth)
         raise CannotMakeUpError(f"{annotation}")
 
+    def _several(self, make: Callable[[], Any]) -> list[Any]:
+        """Values that differ where they are strings."""
+        word, made = self._text, []
+        for index in range(LENGTH):
+            self._text = f"{word}-{index}" if index else word
+            made.append(make())
+        self._text = word
+        return made
+
     def _plain_class(self, annotation: Any, module: ModuleType, depth: int) -> Any:
         if annotation in (list, tuple, set, frozenset):
-            return annotation([TEXT])
+            return annotation(self._several(lambda: self._text))
         if annotation is dict:
             return {TEXT: TEXT}
         if annotation in (WorkflowHandle, WorkflowHandleAsync):
             return self._handle(annotation, TEXT)
+        if annotation is EnqueueOptions:
+            return {"queue_name": "made-up", "workflow_name": finished.__qualname__}
         if annotation is Queue:
             return DBOS.register_queue("made-up")
         if annotation is DBOSClient:
@@ -221,8 +239,17 @@ class Maker:
             return cls(**{name: self.value(hint, module, depth + 1) for name, hint in _annotations(cls).items()})
         if depth > DEEPEST:
             raise CannotMakeUpError(f"`{cls.__name__}`, which holds itself")
+        if issubclass(cls, DBOSConfiguredInstance):  # each wants a name of its own
+            self._instances += 1
+            self.word = f"{TEXT}-{self._instances}"
         positional, named = self.arguments(cls, module)
-        return cls(*positional, **named)
+        self.word = TEXT if issubclass(cls, DBOSConfiguredInstance) else self.word
+        made = cls(*positional, **named)
+        for name, hint in _annotations(cls).items():  # what some other method sets
+            if not hasattr(made, name):
+                with contextlib.suppress(CannotMakeUpError, AttributeError):
+                    setattr(made, name, self.value(hint, module, depth + 1))
+        return made
 
     def _concrete(self, cls: type) -> type:
         wanted = {name for name, value in vars(cls).items() if inspect.isfunction(value) and name[0] != "_"}

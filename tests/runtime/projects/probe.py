@@ -33,11 +33,15 @@ CREATED = re.compile(r'File "(.+?)", line (\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened, and where: from the innermost line of the project out to the coroutine that is on the loop."""
+    """What happened, and where: from the innermost line of the project out to the coroutine that is on the loop.
+
+    `attributed` says that this coroutine is one of the project; else something that is not read called the project.
+    """
 
     kind: str
     what: str
     lines: tuple[Line, ...]
+    attributed: bool
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ class Probe:
         return taken
 
     def install(self) -> None:
-        dbos._dbos.check_async = self._check_async  # type: ignore[attr-defined]
+        vars(dbos._dbos)["check_async"] = self._check_async
         sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
         time.sleep = self._noting("sleeps", time.sleep)
         for handle in (WorkflowHandleFuture, WorkflowHandlePolling, WorkflowHandleClientPolling):
@@ -73,20 +77,19 @@ class Probe:
         threading.settrace(self._trace)
         sys.settrace(self._trace)
 
-    def lines_of(self, frame: FrameType | None) -> tuple[Line, ...]:
-        """The lines of the project, out to the first coroutine."""
+    def note(self, kind: str, what: str, frame: FrameType | None) -> None:
         lines: list[Line] = []
+        attributed = False
         while frame is not None:
             code = frame.f_code
-            if code.co_filename.startswith(self._prefix):
+            own = code.co_filename.startswith(self._prefix)
+            if own:
                 lines.append((code.co_filename[len(self._prefix) :], frame.f_lineno))
             if code.co_flags & COROUTINE and not code.co_name.startswith("<"):
+                attributed = own
                 break
             frame = frame.f_back
-        return tuple(lines)
-
-    def note(self, kind: str, what: str, frame: FrameType | None) -> None:
-        self.seen.events[Event(kind, what, self.lines_of(frame))] = None
+        self.seen.events[Event(kind, what, tuple(lines), attributed)] = None
 
     def _check_async(self, name: str) -> None:
         if _on_loop():
@@ -127,7 +130,9 @@ class Probe:
                 for path, line in CREATED.findall(text)
                 if path.startswith(self._prefix)
             ]
-            self.seen.events[Event("never awaited", text.split("'")[1], tuple(created[-1:]))] = None
+            self.seen.events[
+                Event("never awaited", text.split("'")[1], tuple(created[-1:]), attributed=bool(created))
+            ] = None
 
     def _trace(self, frame: FrameType, event: str, _: object) -> Any:
         if event == "call" and frame.f_code.co_filename.startswith(self._prefix):

@@ -25,6 +25,7 @@ class Happened:
     kind: str
     what: str
     lines: tuple[Line, ...]
+    attributed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Runner:
             cwd=TESTS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
         return self
@@ -77,10 +78,11 @@ class Runner:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(POSTGRES.sub("sqlite:///x", data.decode()), encoding="utf-8")
         modules = dict(sorted((_module(path), path.as_posix()) for path in files))
+        roots = [*SOURCE_ROOTS, *sorted({path.parent.as_posix() for path in files if _is_script(path, files)})]
         not_imported: dict[str, str] = {}
         calls: dict[str, Call] = {}
         while True:  # a call that hangs ends the process: go on behind it
-            job = {"folder": str(folder), "roots": SOURCE_ROOTS, "modules": modules, "done": sorted(calls)}
+            job = {"folder": str(folder), "roots": roots, "modules": modules, "done": sorted(calls)}
             answer = self._answer(job)
             not_imported |= answer["not_imported"]
             made = {raw["entry"]: _call(raw) for raw in answer["calls"]}
@@ -103,7 +105,12 @@ def _module(path: Path) -> str:
     parts = path.with_suffix("").parts
     if parts[0] in SOURCE_ROOTS:
         parts = parts[1:]
-    return ".".join(parts[:-1] if parts[-1] in ("__init__",) and len(parts) > 1 else parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def _is_script(path: Path, files: Mapping[Path, bytes]) -> bool:
+    """Whether it stands in a folder that is no package: Python finds what is beside it."""
+    return path.parent / "__init__.py" not in files
 
 
 def _lines(raw: list[list[Any]]) -> tuple[Line, ...]:
@@ -117,7 +124,7 @@ def _call(raw: dict[str, Any]) -> Call:
         raw["outcome"],
         raw["error"],
         raw["result"],
-        tuple(Happened(kind, what, _lines(lines)) for kind, what, lines in raw["events"]),
+        tuple(Happened(kind, what, _lines(lines), own) for kind, what, lines, own in raw["events"]),
         frozenset(_lines(raw["reached"])),
         tuple((name, status, tuple(steps), error) for name, status, steps, error in raw["histories"]),
     )

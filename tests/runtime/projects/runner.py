@@ -1,8 +1,8 @@
 """Runs whole projects on a real DBOS with SQLite: `python -m runtime.projects.runner`, in the folder `tests`.
 
 Reads jobs from stdin and writes reports to stdout, each a line of JSON. A job names the folder of the project, its
-modules by their paths, the functions that shall not be run, and how long all may take. DBOS is one object a process, so every job has a
-process of its own: a fork of this one, which has imported what is needed.
+modules by their paths, where Python shall look for them, and the functions that have been called already. DBOS is
+one object a process, so every job has a process of its own: a fork of this one, which has imported what is needed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,7 @@ from runtime.projects.drive import Called, Driver, Entry, entries
 from runtime.projects.probe import Probe
 from runtime.projects.stand_ins import Finder
 
-HANG_SECONDS = 5.0
+HANG_SECONDS = 20.0
 VARIABLE = re.compile(r"""(?:environ\[|environ\.get\(|getenv\()["'](\w+)["']""")
 
 
@@ -85,7 +86,7 @@ def run(job: dict[str, Any], target: Path) -> None:
     for text in texts.values():
         for variable in VARIABLE.findall(text):
             os.environ.setdefault(variable, "sqlite:///x" if "U" in variable else "1")
-    sys.meta_path.append(Finder(frozenset(name.partition(".")[0] for name in job["modules"])))
+    sys.meta_path.append(Finder(frozenset(part for name in job["modules"] for part in name.split("."))))
     probe, clock = Probe(folder), shortcuts.Clock()
     shortcuts.install(folder, clock)
     probe.install()
@@ -110,12 +111,10 @@ def migrated_databases(folder: Path) -> None:
     """Make the databases once; every project gets copies."""
     child = os.fork()
     if not child:
-        os.chdir(folder)
         shortcuts.install(folder, shortcuts.Clock())
         SQLAlchemyDatasource.create("")
         DBOS(config=shortcuts.config(folder))
         DBOS.launch()
-        DBOS.destroy()
         os._exit(0)
     os.waitpid(child, 0)
 
@@ -133,7 +132,11 @@ def main() -> None:
                 shutil.copy(database, job["folder"])
             child = os.fork()
             if not child:
-                run(job, target)
+                try:
+                    run(job, target)
+                finally:
+                    traceback.print_exc()
+                    os._exit(1)
             os.waitpid(child, 0)
             text = target.read_text(encoding="utf-8") if target.exists() else "null"
             target.unlink(missing_ok=True)

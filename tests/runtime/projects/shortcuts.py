@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import dbos._dbos
+import dbos._queue
 import sqlalchemy as sa
 import sqlalchemy.ext.asyncio
-from dbos import AsyncSQLAlchemyDatasource, DBOSClient, DBOSConfig, SQLAlchemyDatasource
+from dbos import DBOS, AsyncSQLAlchemyDatasource, DBOSClient, DBOSConfig, SQLAlchemyDatasource
+from dbos._dbos import DBOSRegistry
 from dbos._sys_db import SystemDatabase
 
 LONGEST_SLEEP = 0.01
@@ -69,7 +71,7 @@ def _no_network(*_: Any, **__: Any) -> Any:
 def _shorten_waits(clock: Clock) -> None:
     sleep, asyncio_sleep = time.sleep, asyncio.sleep
 
-    def short_sleep(seconds: float) -> None:
+    def short_sleep(seconds: Any) -> None:
         if threading.current_thread() is threading.main_thread():
             clock.check()
         sleep(min(seconds, LONGEST_SLEEP))
@@ -78,11 +80,11 @@ def _shorten_waits(clock: Clock) -> None:
         return await asyncio_sleep(min(delay, LONGEST_SLEEP), result)
 
     time.sleep = short_sleep
-    asyncio.sleep = short_asyncio_sleep  # type: ignore[assignment]
+    asyncio.sleep = short_asyncio_sleep
     _cap_argument(SystemDatabase, "recv_setup", 4, "timeout_seconds")
     _cap_argument(SystemDatabase, "get_event_setup", 2, "timeout_seconds")
-    queue_thread = dbos._dbos.queue_thread
-    dbos._dbos.queue_thread = lambda event, instance: queue_thread(_Impatient(event), instance)  # type: ignore
+    queue_thread: Any = dbos._queue.queue_thread
+    vars(dbos._dbos)["queue_thread"] = lambda event, instance: queue_thread(_Impatient(event), instance)
 
 
 class _Impatient:
@@ -114,8 +116,11 @@ def _cap_argument(owner: Any, name: str, position: int, keyword: str) -> None:
 def _redirect_databases(folder: Path) -> None:
     app = f"sqlite:///{folder}/{APPLICATION}"
     asynchronous = app.replace("sqlite:", "sqlite+aiosqlite:")
-    new = dbos._dbos.DBOS.__new__
-    dbos._dbos.DBOS.__new__ = lambda cls, **_: new(cls, config=config(folder))  # type: ignore
+    new = DBOS.__new__
+    DBOS.__new__ = lambda cls, **_: new(cls, config=config(folder))  # type: ignore
+    # DBOS is up before the project is imported, so that queues can be registered at import.
+    DBOSRegistry.register_datasource = lambda self, datasource: self.datasources.append(datasource)  # type: ignore
+    DBOS.destroy = classmethod(lambda cls, **_: None)  # type: ignore # others are still to be called
     init = DBOSClient.__init__
     DBOSClient.__init__ = lambda self, *_, **__: init(  # type: ignore
         self, system_database_url=config(folder)["system_database_url"]

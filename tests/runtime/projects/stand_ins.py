@@ -56,8 +56,8 @@ class StandIn(metaclass=_Permissive):
         return (StandIn, ())
 
     def __await__(self) -> Generator[Any, None, Any]:
+        yield from ()
         return self
-        yield
 
     def __enter__(self) -> Any:
         return self
@@ -94,6 +94,9 @@ class StandIn(metaclass=_Permissive):
 
     def __int__(self) -> int:
         return 1
+
+    def __float__(self) -> float:
+        return 1.0
 
     def __repr__(self) -> str:
         return "<stand-in>"
