@@ -11,7 +11,7 @@ from dbos_asyncify.flow.helpers import DECLARED, RAISES, STOPS, Helpers, atom_na
 from dbos_asyncify.project.callees import Implicit, called_functions
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial
-from dbos_asyncify.remedies.callee import context_use, loop_use
+from dbos_asyncify.remedies.callee import context_use, loop_use, makes_coroutine
 from dbos_asyncify.remedies.placement import placement
 from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
 from dbos_asyncify.remedies.updates import may_lose_update
@@ -42,6 +42,8 @@ class Crossings:
             return None
         if place.awaited and any(key in program.values.wrapped for key in keys):
             return None  # a decorator may have made a coroutine function of it: the `await` says so
+        if place.awaited and any(makes_coroutine(program, atom) for atom in call.callee):
+            return None  # of both kinds: the code has made sure which it is
         message, chain = self.helpers.told(call, keys[0], "calls")
         base = Draft(BlockingHelper, call, message, chain=chain)
         draft = self._promoted(base, call) or self._in_thread(base, call, keys)
