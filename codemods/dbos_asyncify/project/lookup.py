@@ -301,8 +301,8 @@ class Values:
         opaque = False
         for base in here.bases:
             for atom in self.node(cls.module, base):
-                if isinstance(atom, Cls) and atom not in seen:
-                    resolved.extend(self.class_attribute(receiver, atom, name, seen))
+                if isinstance(atom, Cls):
+                    resolved.extend(self.class_attribute(receiver, atom, name, seen) if atom not in seen else ())
                 elif isinstance(atom, Ext) and self.catalogue.member(atom.path.removeprefix(DBOS), name):
                     resolved.extend(self.member(atom.path.removeprefix(DBOS), name, atom.path))
                 elif not (isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "typing.", "abc."))):
