@@ -12,7 +12,7 @@ from dbos_asyncify.flow.helpers import DECLARED, RAISES, STOPS, Helpers, atom_na
 from dbos_asyncify.project.callees import Implicit, called_functions
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial
-from dbos_asyncify.remedies.callee import context_use, loop_use
+from dbos_asyncify.remedies.callee import context_use, loop_use, makes_coroutine
 from dbos_asyncify.remedies.placement import placement
 from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
 from dbos_asyncify.remedies.updates import may_lose_update
@@ -36,6 +36,8 @@ class Crossings:
         place = placement(self.program, call)
         if place.awaited and any(key in self.program.values.wrapped for key in keys):
             return None  # a decorator may have made a coroutine function of it: the `await` says so
+        if place.awaited and any(makes_coroutine(self.program, atom) for atom in call.callee):
+            return None  # of both kinds: the code has made sure which it is
         if keys:
             message, chain = self.helpers.told(call, keys[0], "calls")
         else:

@@ -261,7 +261,7 @@ class Join:
         for site, draft in self.turning.items():
             if draft.edits == ():
                 assert isinstance(draft.call, CallSite)
-                edit = streams.producer_edit(draft.call)
+                edit = streams.producer_edit(self.program, draft.call)
                 if edit is None:
                     self.forbid([site], "the stream is read under another name: write an `async for` loop")
                 else:

@@ -14,7 +14,7 @@ from dbos_asyncify.flow.helpers import Helpers, Local, blocks_by_itself
 from dbos_asyncify.project import library
 from dbos_asyncify.project.facts import Function
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Unit
-from dbos_asyncify.project.values import Atom, Bound, Cls, Ext, Func, Role
+from dbos_asyncify.project.values import UNKNOWN, Atom, Bound, Cls, Ext, Func, Role
 from dbos_asyncify.rules.blocking_helper import BlockingHelper
 from dbos_asyncify.source import span
 
@@ -163,12 +163,33 @@ class Promotion:
         for call in self._calls.get(key, ()):
             if not program.on_loop(call.unit, call.context) or program.expects_error(call.unit, call.context):
                 return False
+            if self._may_be_replaced(call.node.func):
+                return False
             if program.silenced(call.path, call.span, BlockingHelper.code) or not self._convertible(call.unit):
                 return False
             functions = sync_functions(call.callee)
             if functions is None or not {(f.module, f.index) for f in functions} <= program.promoted:
                 return False
         return True
+
+    def _may_be_replaced(self, func: ast.expr) -> bool:
+        """Whether a call goes through an attribute that is set from afar, as tests do: `shop.mailer = Fake()`."""
+        while isinstance(func, ast.Attribute):
+            func = func.value
+            if isinstance(func, ast.Attribute) and (func.attr in self._set or func.attr in self._by_name.strings):
+                return True
+        return False
+
+    @cached_property
+    def _set(self) -> frozenset[str]:
+        """The names of attributes that are stored in something that is not known."""
+        return frozenset(
+            node.attr
+            for unit in self.program.units.values()
+            for node in unit.facts.numbers
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+            if not (owner := self.program.value(unit, node.value)) or UNKNOWN in owner
+        )
 
     # its body
 

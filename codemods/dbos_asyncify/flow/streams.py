@@ -7,19 +7,19 @@ from itertools import chain, count
 
 from dbos_asyncify.edits import AsyncComprehension, AsyncFor, Collect, Edit, RenameCall
 from dbos_asyncify.flow.uses import Use
-from dbos_asyncify.project.program import Program, Spot, Unit
+from dbos_asyncify.project.program import CallSite, Program, Unit
 from dbos_asyncify.project.values import Ext, Stream
 from dbos_asyncify.remedies.placement import awaitable_in, bracket_of, consumer_of
+from dbos_asyncify.remedies.remedy import is_of_dbos
 from dbos_asyncify.source import span
 
 _COLLECTORS = ("list", "tuple", "set")
 
 
-def producer_edit(call: Spot) -> Edit | None:
+def producer_edit(program: Program, call: CallSite) -> Edit | None:
     """The edit that makes the generator itself asynchronous; it is not awaited."""
-    assert isinstance(call.node, ast.Call)
     func = call.node.func
-    if isinstance(func, ast.Attribute) and func.attr == "read_stream":
+    if isinstance(func, ast.Attribute) and func.attr == "read_stream" and is_of_dbos(program, call):
         return RenameCall(call.span, "read_stream", "read_stream_async")
     return None
 

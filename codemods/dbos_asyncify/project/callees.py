@@ -21,6 +21,9 @@ _BINARY = {
 _COMPARISONS = {
     ast.Eq: "__eq__", ast.NotEq: "__ne__", ast.Lt: "__lt__", ast.LtE: "__le__", ast.Gt: "__gt__", ast.GtE: "__ge__",
 }  # fmt: skip
+_ITERATES = (
+    "all", "any", "dict", "enumerate", "frozenset", "list", "max", "min", "set", "sorted", "sum", "tuple", "zip",
+)  # fmt: skip
 _BUILTINS = {
     "builtins.len": ("__len__",),
     "builtins.str": ("__str__",),
@@ -30,10 +33,9 @@ _BUILTINS = {
     "builtins.hash": ("__hash__",),
     "builtins.repr": ("__repr__",),
     "builtins.print": ("__str__",),
-    **{
-        f"builtins.{name}": ("__iter__", "__next__") for name in ("list", "tuple", "set", "sum", "sorted", "min", "max")
-    },
+    **{f"builtins.{name}": ("__iter__", "__next__") for name in _ITERATES},
 }
+_USES_UP = frozenset({"extend", "join", "update"})  # methods that iterate over their argument
 
 
 def called_functions(values: Values, atoms: Iterable[Atom]) -> Iterator[Func]:
@@ -148,6 +150,12 @@ def _methods(values: Values, owner: Iterable[Atom], names: Iterable[str]) -> tup
     return tuple(found)
 
 
+def _is_unpacked(statement: ast.AST | None) -> bool:
+    return isinstance(statement, ast.Assign) and any(
+        isinstance(each, (ast.Tuple, ast.List)) for each in statement.targets
+    )
+
+
 def _special_methods(
     parents: dict[ast.AST, ast.AST], node: ast.expr
 ) -> Iterator[tuple[ast.expr, tuple[str, ...], str]]:
@@ -160,7 +168,7 @@ def _special_methods(
         isinstance(parent, ast.comprehension) and node is parent.iter and not parent.is_async
     ):
         yield node, ("__iter__", "__next__"), "a loop"
-    elif isinstance(parent, (ast.Starred, ast.YieldFrom)):
+    elif isinstance(parent, (ast.Starred, ast.YieldFrom)) or _is_unpacked(parent):
         yield node, ("__iter__", "__next__"), "unpacking"
     elif isinstance(parent, ast.FormattedValue) and node is parent.value:
         yield node, ("__format__", "__str__"), "an f-string"
@@ -178,12 +186,17 @@ def _special_methods(
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             for operator, right in zip(ops, comparators, strict=True):
                 if isinstance(operator, (ast.In, ast.NotIn)):
-                    yield right, ("__contains__",), "`in`"
+                    yield right, ("__contains__", "__next__"), "`in`"
                 elif type(operator) in _COMPARISONS:
                     yield left, (_COMPARISONS[type(operator)],), "a comparison"
                 left = right
         case ast.BinOp(left=left, op=operator, right=right):
             yield left, (f"__{_BINARY[type(operator)]}__",), "an operator"
             yield right, (f"__r{_BINARY[type(operator)]}__",), "an operator"
+        case ast.Call(func=ast.Name(id="zip"), args=[*given]):
+            for owner in given:
+                yield owner, _BUILTINS["builtins.zip"], "`zip()`"
+        case ast.Call(func=ast.Attribute(attr=name), args=[first]) if name in _USES_UP:
+            yield first, ("__iter__", "__next__"), f"`{name}()`"
         case ast.Call(func=ast.Name(id=name), args=[first, *_]) if f"builtins.{name}" in _BUILTINS:
             yield first, _BUILTINS[f"builtins.{name}"], f"`{name}()`"

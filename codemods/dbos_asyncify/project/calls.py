@@ -62,13 +62,24 @@ def call(values: Values, atom: Atom, args: list[Given], site: Site) -> Iterable[
         case BoxMethod(box, name, mapping):
             return _container_method(values, box, name, args, site, mapping=mapping)
         case Partial(inner):
-            values.read(("partial arguments", inner))  # to be told when they grow
-            args = [*values.partials.get(inner, ()), *args]
-            return [found for target in values.read(("partial", inner)) for found in call(values, target, args, site)]
+            return _partial(values, inner, args, site, frozenset((inner,)))
     if atom is UNKNOWN:
         _escape(values, args)
         return (UNKNOWN,)
     return (DATA,)
+
+
+def _partial(values: Values, partial: Site, args: list[Given], site: Site, seen: frozenset[Site]) -> Iterable[Atom]:
+    """What a `functools.partial` gives; `f = partial(f, x)` in a loop wraps itself."""
+    values.read(("partial arguments", partial))  # to be told when they grow
+    args = [*values.partials.get(partial, ()), *args]
+    found: list[Atom] = []
+    for target in values.read(("partial", partial)):
+        if not isinstance(target, Partial):
+            found.extend(call(values, target, args, site))
+        elif target.site not in seen:
+            found.extend(_partial(values, target.site, args, site, seen | {target.site}))
+    return found
 
 
 def _decorated(role: Role, atom: Atom) -> Atom:
@@ -85,10 +96,10 @@ def _decorated(role: Role, atom: Atom) -> Atom:
 def _construct(values: Values, made: Obj, args: list[Given], site: Site) -> None:
     """Give the arguments of a constructor to `__init__`; without one, to the fields (dataclasses and the like)."""
     own = Cls(made.module, made.index)
-    methods = [atom for atom in values.class_attribute(made, own, "__init__", ()) if isinstance(atom, Bound)]
+    methods = [atom for atom in values.class_attribute(made, own, "__init__") if isinstance(atom, Bound)]
     for method in methods:
         call(values, method, args, site)
-    for after in values.class_attribute(made, own, "__post_init__", ()):
+    for after in values.class_attribute(made, own, "__post_init__"):
         if isinstance(after, Bound):
             call(values, after, [], site)
     if not methods:
@@ -120,11 +131,20 @@ def entered(values: Values, atoms: Iterable[Atom], site: Site) -> Iterable[Atom]
             methods = [*values.attribute(atom, "__enter__"), *values.attribute(atom, "__aenter__")]
             given = [result for method in methods for result in call(values, method, [], site)]
             found.extend(inner for result in given for inner in _settled(values, result))
-            if not given:
-                found.append(UNKNOWN)
+            if not methods:
+                found.extend(_in_the_end(values))
         else:
             found.append(UNKNOWN)
     return found
+
+
+def _in_the_end(values: Values) -> Iterable[Atom]:
+    """Unknown, for what has not been found when all else is: a value only grows, and may still be found before."""
+    if values.settled:
+        return (UNKNOWN,)
+    if isinstance(values.reader, int):
+        values.unresolved.add(values.reader)
+    return ()
 
 
 def _settled(values: Values, atom: Atom) -> Iterable[Atom]:
@@ -285,7 +305,7 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
         if name in library.MAKES_TASK:
             values.tasks.add(site)
         if name in library.PASS_AWAITABLE:
-            return _first(args) or (UNKNOWN,)
+            return _first(args) or _in_the_end(values)
         if name == "as_completed":
             values.add(("box", site), values.items(_first(args), None, iterated=True))
             return (Box(site),)

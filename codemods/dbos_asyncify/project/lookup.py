@@ -31,6 +31,7 @@ from dbos_asyncify.project.values import (
     Inst,
     Module,
     Obj,
+    Partial,
     Result,
     Site,
     Stream,
@@ -135,9 +136,19 @@ class Values:
         return frozenset(self.values.get(key, EMPTY))
 
     def partial_of(self, site: Site) -> Value:
-        """What a `functools.partial` wraps, once `solve` is done."""
-        key: Key = ("partial", site)
-        return frozenset(self.values.get(key, EMPTY))
+        """What a `functools.partial` wraps, be it in others, once `solve` is done."""
+        found: set[Atom] = set()
+        pending = [site]
+        seen = {site}
+        while pending:
+            key: Key = ("partial", pending.pop())
+            for atom in self.values.get(key, EMPTY):
+                if not isinstance(atom, Partial):
+                    found.add(atom)
+                elif atom.site not in seen:
+                    seen.add(atom.site)
+                    pending.append(atom.site)
+        return frozenset(found)
 
     def parameter(self, module: int, function: int, name: str) -> Value:
         """What a parameter can be, once `solve` is done."""
@@ -167,14 +178,14 @@ class Values:
     # names and attributes
 
     def global_name(self, module: int, name: str) -> Iterable[Atom]:
-        found = self.bound_in(module, name, ())
+        found = self.bound_in(module, name)
         if found is not None:
             return found
         return (Ext(f"builtins.{name}"),) if name in _BUILTINS else self.unread_star(module, name) or (UNKNOWN,)
 
     def exported(self, module: int, name: str) -> Iterable[Atom]:
         """What `from module import name` binds."""
-        found = self.bound_in(module, name, ())
+        found = self.bound_in(module, name)
         child = self.modules.child(module, name)
         if child is not None and name not in getattr(self.facts.get(module), "final", ()):
             return [*(found or ()), Module(child)]
@@ -185,8 +196,13 @@ class Values:
             return (Ext(f".{self.modules.name(module)}.{name}"),)
         return self.unread_star(module, name) or (UNKNOWN,)
 
-    def bound_in(self, module: int, name: str, seen: tuple[int, ...]) -> list[Atom] | None:
-        """What a module's own statements bind to a name, its star imports among them; None if it does not have it."""
+    def bound_in(self, module: int, name: str, seen: set[int] | None = None) -> list[Atom] | None:
+        """What a module's own statements bind to a name, its star imports among them; None if it does not have it.
+
+        `seen` are the modules where it has been looked for already.
+        """
+        seen = set() if seen is None else seen
+        seen.add(module)
         facts = self.facts.get(module)
         found: list[Atom] = list(self.read(("set", module, name)))
         known = bool(found)
@@ -199,7 +215,7 @@ class Values:
         for star in facts.stars:
             target = self.modules.resolve(module, star.module, star.level)
             if target is not None and target not in seen:
-                given = self.bound_in(target, name, (*seen, module))
+                given = self.bound_in(target, name, seen)
                 known = known or given is not None
                 found.extend(given or ())
             elif target is None and star.module == "dbos" and name in self.classes:
@@ -235,9 +251,9 @@ class Values:
             case Inst(cls):
                 return self.member(cls, name, f"{DBOS}{cls}()")
             case Obj(exact=False):
-                return [*self.class_attribute(atom, atom, name, ()), *self.overriding(atom, name)]
+                return [*self.class_attribute(atom, atom, name), *self.overriding(atom, name)]
             case Cls() | Obj():
-                return self.class_attribute(atom, atom, name, ())
+                return self.class_attribute(atom, atom, name)
             case Handle():
                 return (HandleMethod(atom, name) if name in WAITS else DATA,)
             case Coro(site) if not list(self.read(("runs", site))):
@@ -270,9 +286,14 @@ class Values:
         return (Api(owner, name),)
 
     def class_attribute(
-        self, receiver: Cls | Obj, cls: Cls | Obj, name: str, seen: tuple[object, ...]
+        self, receiver: Cls | Obj, cls: Cls | Obj, name: str, seen: set[object] | None = None
     ) -> Iterable[Atom]:
-        """An attribute of a class of the project or of its instances, looked for along its bases."""
+        """An attribute of a class of the project or of its instances, looked for along its bases.
+
+        `seen` are the classes where it has been looked for already, on whatever way.
+        """
+        seen = set() if seen is None else seen
+        seen.add(cls)
         here = self.facts[cls.module].classes[cls.index]
         resolved = self.own_attribute(receiver, cls, name)
         if name in here.attributes:
@@ -280,8 +301,8 @@ class Values:
         opaque = False
         for base in here.bases:
             for atom in self.node(cls.module, base):
-                if isinstance(atom, Cls) and atom not in seen:
-                    resolved.extend(self.class_attribute(receiver, atom, name, (*seen, cls)))
+                if isinstance(atom, Cls):
+                    resolved.extend(self.class_attribute(receiver, atom, name, seen) if atom not in seen else ())
                 elif isinstance(atom, Ext) and self.catalogue.member(atom.path.removeprefix(DBOS), name):
                     resolved.extend(self.member(atom.path.removeprefix(DBOS), name, atom.path))
                 elif not (isinstance(atom, Ext) and atom.path.startswith(("builtins.", DBOS, "typing.", "abc."))):
@@ -325,14 +346,19 @@ class Values:
                     pending.append((atom.module, atom.index))
         return list(found)
 
-    def fields(self, cls: Cls, seen: tuple[Cls, ...] = ()) -> list[str]:
-        """The annotated names of a class in the order of a dataclass' constructor, those of its bases first."""
+    def fields(self, cls: Cls, seen: set[Cls] | None = None) -> list[str]:
+        """The annotated names of a class in the order of a dataclass' constructor, those of its bases first.
+
+        `seen` are the classes whose names are known already.
+        """
+        seen = set() if seen is None else seen
+        seen.add(cls)
         here = self.facts[cls.module].classes[cls.index]
         found: dict[str, None] = {}
         for base in reversed(here.bases):
             for atom in self.node(cls.module, base):
-                if isinstance(atom, Cls) and atom not in (*seen, cls):
-                    found.update(dict.fromkeys(self.fields(atom, (*seen, cls))))
+                if isinstance(atom, Cls) and atom not in seen:
+                    found.update(dict.fromkeys(self.fields(atom, seen)))
         return list({**found, **dict.fromkeys(here.annotations)})
 
     def bind(self, receiver: Cls | Obj, atom: Atom) -> Atom:

@@ -293,7 +293,17 @@ class Program:
 
     def _overriding(self, atom: Atom) -> set[FunctionKey]:
         func = _function_of(atom)
-        return set() if func is None else set(self.overridden_by(self.units[func.module], self.function(func)))
+        if func is None:
+            return set()
+        key = (func.module, func.index)
+        if key not in self._overriders:
+            self._overriders[key] = set(self.overridden_by(self.units[func.module], self.function(func)))
+        return self._overriders[key]
+
+    @cached_property
+    def _overriders(self) -> dict[FunctionKey, set[FunctionKey]]:
+        """What is known of `overridden_by`."""
+        return {}
 
     def is_abstract(self, atom: Atom) -> bool:
         """Whether something is a method without a body, there to be overridden."""

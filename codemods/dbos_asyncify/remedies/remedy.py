@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dbos_asyncify.edits import AddAwait, CallGetter, Edit, FromThread, Import, RenameCall, ReplaceCallee, ToThread
 from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import AttributeSite, CallSite, Program, Spot
+from dbos_asyncify.project.values import Cls, Module, Obj, Partial
 from dbos_asyncify.remedies.placement import placement
 from dbos_asyncify.remedies.spelling import in_module
 from dbos_asyncify.remedies.updates import may_lose_update
@@ -25,10 +26,24 @@ class Remedy:
 def async_form(program: Program, call: CallSite, old: str, new: str) -> Remedy:
     """`call` by the name of its async form, awaited. Where the callee has another name here, a thread."""
     func = call.node.func
-    spelled = func.attr if isinstance(func, ast.Attribute) else None
-    if spelled != old:
+    if not isinstance(func, ast.Attribute) or func.attr != old or not is_of_dbos(program, call):
         return in_thread(program, call)
     return _awaited(program, call, (RenameCall(call.span, old, new),))
+
+
+def is_of_dbos(program: Program, call: CallSite) -> bool:
+    """Whether a method is called on an object of dbos itself, not as `self.sleep`, which has no `sleep_async`."""
+    func = call.node.func
+    if not isinstance(func, ast.Attribute) or any(isinstance(atom, Partial) for atom in call.callee):
+        return False
+    for atom in program.value(call.unit, func.value):
+        if isinstance(atom, Module):
+            return False
+        if isinstance(atom, (Cls, Obj)):
+            cls = Cls(atom.module, atom.index)
+            if any(program.values.own_attribute(atom, each, func.attr) for each in (cls, *program.bases(cls))):
+                return False
+    return True
 
 
 def in_thread(program: Program, call: CallSite) -> Remedy:

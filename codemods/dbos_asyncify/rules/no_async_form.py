@@ -58,7 +58,7 @@ class NoAsyncForm(Rule):
         if member.name in _LEFT_ALONE or member.name == "start_workflow":
             return None
         message = f"{blocking_message(member)}; dbos {program.version} has no asynchronous form of it"
-        if not certain(call):
+        if not certain(program, call):
             return Draft(cls, call, message, reason=uncertain_reason(call))
         if member.kind == "generator":
             return Draft(

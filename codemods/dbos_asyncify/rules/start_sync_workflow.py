@@ -6,6 +6,7 @@ import ast
 
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.symbols import to_declare
+from dbos_asyncify.project.values import Partial
 from dbos_asyncify.remedies.remedy import in_thread, safety_of
 from dbos_asyncify.remedies.started import Started
 from dbos_asyncify.rules.base import Draft, Rule
@@ -62,8 +63,12 @@ class StartSyncWorkflow(Rule):
         if member is None or member.name != "start_workflow":
             return None
         message = blocking_message(member)
-        if not certain(call):
+        if not certain(program, call):
             return Draft(cls, call, message, reason=uncertain_reason(call))
+        if any(isinstance(atom, Partial) for atom in call.callee):
+            remedy = in_thread(program, call)
+            safety = safety_of(program, call, in_thread=True)
+            return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
         target = cls.target_of(call.node)
         shown = ast.unparse(target) if target is not None else "nothing"
         started = Started.by(program, call.unit, target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dbos_asyncify.dbos_api import FormKind, Member, OnLoop
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, UNKNOWN, Api
+from dbos_asyncify.remedies.callee import targets
 from dbos_asyncify.remedies.remedy import async_form, in_thread, safety_of
 from dbos_asyncify.rules.base import Draft, Rule
 
@@ -66,7 +67,7 @@ class SyncDbosCall(Rule):
         if form.kind is FormKind.FUNCTION or form.owner != member.owner:
             return None
         message = blocking_message(member)
-        if not certain(call):
+        if not certain(program, call):
             return Draft(cls, call, message, reason=uncertain_reason(call))
         return asynchronous(cls, program, call, member, message)
 
@@ -90,7 +91,7 @@ def asynchronous(rule: type[Rule], program: Program, call: CallSite, member: Mem
 
 def api_member(program: Program, call: CallSite) -> Member | None:
     """The synchronous member of a dbos class that is called here, if there is (at least possibly) one."""
-    members = [atom for atom in call.callee if isinstance(atom, Api)]
+    members = [atom for atom in targets(program, call) if isinstance(atom, Api)]
     for atom in sorted(members, key=lambda atom: (atom.owner, atom.name)):
         member = program.catalogue.member(atom.owner, atom.name)
         if member is not None and not member.is_async and member.kind in ("method", "generator"):
@@ -98,9 +99,9 @@ def api_member(program: Program, call: CallSite) -> Member | None:
     return None
 
 
-def certain(call: CallSite) -> bool:
+def certain(program: Program, call: CallSite) -> bool:
     """Whether the callee can be nothing but members of one name."""
-    atoms = [atom for atom in call.callee if atom is not NONE]
+    atoms = [atom for atom in targets(program, call) if atom is not NONE]
     return len({atom.name if isinstance(atom, Api) else atom for atom in atoms}) == 1
 
 
