@@ -73,10 +73,15 @@ class Promotion:
 
     def _class_allows(self, unit: Unit, function: Function) -> bool:
         """Whether nobody who is not read can call a method: a base class that is not part of the project, a receiver
-        that is not known."""
+        that is not known, code that imports an exported class."""
         if function.cls < 0:
             return True
         if function.name in self.program.read_of_unknown:
+            return False
+        home: ast.AST = function.node
+        while not isinstance(home, ast.ClassDef):
+            home = unit.facts.parents[home]
+        if home.name in self._strings and not function.name.startswith("_"):
             return False
         cls = Cls(unit.number, function.cls)
         for here in (cls, *self.program.bases(cls)):
