@@ -40,7 +40,7 @@ def compare(folder: Path, restored: Mapping[Path, bytes], cache: Path, version: 
     """Run the tests of the release in `folder` that `restored` gives other code, with both texts."""
     different = {path: changed_tests(path.read_bytes(), text) for path, text in sorted(restored.items())}
     names = {path: path.relative_to(folder).as_posix() for path in different}
-    tests = [names[path] + test for path, found in different.items() for test in found]
+    tests = [names[path] + test for path, found in different.items() if path.name.startswith("test_") for test in found]
     python = _environment(folder, cache, version)
     with tempfile.TemporaryDirectory() as temporary:
         changed = Path(temporary) / "after"

@@ -87,7 +87,9 @@ class Promotion:
         if function.cls < 0:
             return True
         own = Cls(unit.number, function.cls)
-        if function.name in self.program.read_of_unknown or own in self._named_classes:
+        if function.name in self.program.read_of_unknown:
+            return False
+        if own in self._named_classes and not function.name.startswith("_"):
             return False
         for cls in (own, *self.program.bases(own)):
             here = self.program.units[cls.module].facts.classes[cls.index]
