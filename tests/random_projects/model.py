@@ -61,11 +61,13 @@ class Function:
 
 @dataclass(eq=False)
 class Origin:
-    """A call that gives a workflow handle. `form` is whether its asynchronous form fits the workflow that it names."""
+    """A call that gives a workflow handle. `form` is whether its asynchronous form fits the workflow that it names;
+    the handles of `beside` are waited for by the same call."""
 
     where: Function
     form: bool
     waiters: list[Function] = field(default_factory=list)
+    beside: list[Origin] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
