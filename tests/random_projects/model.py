@@ -178,7 +178,7 @@ class Module:
         return ".".join(self.path)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # a failure shows its files
 class Project:
     """A whole project. Module 0 sets DBOS up. `planted` are words of lines that must be reported,
     `nested` the names of nested functions that block."""
