@@ -41,7 +41,7 @@ def reports_on(examples: int, check: Callable[[Report], None]) -> list[Report]:
 
 
 def without_errors(report: Report) -> None:
-    assert not report.errors, report
+    assert not report.errors, str(report)
 
 
 def shares_restored(reports: list[Report]) -> tuple[float, float]:

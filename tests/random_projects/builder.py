@@ -107,7 +107,19 @@ class Builder:
         return Text(", ".join(given), tuple(holes))
 
     def expression(self, within: Function) -> Part:
+        if self.chance(10):
+            return self.look_alike()
         return (None if self.chance(3) else self.call(within)) or self.api(within)
+
+    def look_alike(self) -> Part:
+        """A call of something else that is called as dbos calls things."""
+        before = self.project.modules[self.module].before
+        own = "class Mailer:\n" + "\n".join(
+            f"    def {name}(self, *args):\n        return self" for name in ("send", "sleep", "get_result", "enqueue")
+        )
+        if not any(text.template == own for text in before):
+            before.append(Text(own))
+        return Text(self.pick(("Mailer().send(1)", "Mailer().sleep(1).get_result()", "Mailer().enqueue('w', 1)")))
 
     def in_place(self, expression: Part) -> Text:
         """A statement around an expression."""

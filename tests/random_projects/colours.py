@@ -34,7 +34,9 @@ class Colours:
 
     def is_async(self, origin: Origin) -> bool:
         """Whether the handle that a call gives is asynchronous: everybody who waits for it must be a coroutine."""
-        return origin.form and all(function in self.coroutines for function in (origin.where, *origin.waiters))
+        functions = (origin.where, *origin.waiters)
+        forms = origin.form and all(other.form for other in origin.beside)
+        return forms and all(function in self.coroutines for function in functions)
 
     def _parts(self, function: Function) -> Iterator[tuple[Part, bool]]:
         for text in function.body:

@@ -40,7 +40,7 @@ class Excuses:
         if self.reported(triple.path, triple.before) or self._in_a_thread(triple):
             return True
         unchanged = triple.after.text == triple.before.text
-        return unchanged and self.function(triple.before.function)
+        return unchanged and (self.function(triple.before.function) or self.function(triple.before.outer))
 
     def function(self, name: str) -> bool:
         """A helper that stayed as it was: its calls are reported, go to a thread, or stand in such helpers."""

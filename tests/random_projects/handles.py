@@ -36,6 +36,8 @@ def statements(build: Builder, within: Function) -> list[Text]:
         "handed on": _handed_on,
         "in a closure": _in_a_closure,
         "in a method's object": _in_an_object_that_waits,
+        "in a module's variable": _in_a_variable_of_the_module,
+        "of both kinds": _of_both_kinds,
     }
     return ways[build.pick(["carried", *ways])](build, within)
 
@@ -209,3 +211,36 @@ def _in_an_object_that_waits(build: Builder, within: Function) -> list[Text]:
     made = Text(f"job{number} = {{0}}({{1}})", (Other(build.module, owner), api))
     spelled = Text(f"job{number}.{method.name}")
     return [made, build.in_place(Call(method, Text("1"), spelled=spelled))]
+
+
+def _in_a_variable_of_the_module(build: Builder, within: Function) -> list[Text]:
+    number = build.count = build.count + 1
+    kind = Kind.COROUTINE if within.kind.is_coroutine and build.chance(2) else Kind.HELPER
+    begin, finish = (
+        build.keep(Function(f"{stem}_{number}", kind, build.module, params=[("v", None)]))
+        for stem in ("begin", "finish")
+    )
+    api = given(build, begin)
+    origin = _origin(api, finish)
+    noted = build.chance(2)
+    declared = (
+        Text(f"LAST{number}: {{0}} | None = None", (Annotation(origin),)) if noted else Text(f"LAST{number} = None")
+    )
+    build.project.modules[build.module].before.append(declared)
+    build.project.modules[build.module].future |= noted
+    begin.body.append(Text(f"global LAST{number}\nLAST{number} = {{0}}", (api,)))
+    finish.body.append(build.in_place(Wait(origin, Text(f"LAST{number}"), _method(build))))
+    return [Text("{0}", (Call(begin, Text("v")),)), build.in_place(Call(finish, Text("v")))]
+
+
+def _of_both_kinds(build: Builder, within: Function) -> list[Text]:
+    """Handles of two workflows in one list: the kind of one decides about the other."""
+    apis = [given(build, within) for _ in range(2)]
+    one, two = (_origin(api, within) for api in apis)
+    one.beside.append(two)
+    two.beside.append(one)
+    number = build.count = build.count + 1
+    return [
+        Text(f"hs{number} = [{{0}}, {{1}}]", tuple(apis)),
+        Text(f"for h in hs{number}:\n    print({{0}})", (Wait(one, Text("h"), _method(build)),)),
+    ]

@@ -17,7 +17,8 @@ class Head:
     end: int
     function: str
     asynchronous: bool  # whether that function is a coroutine
-    around: bool  # for the head of a function, whether the one around it is (where default values are evaluated)
+    outer: str  # for the head of a function the one around it, where default values are evaluated
+    around: bool  # whether that one is a coroutine
     text: str
 
     def covers(self, line: int) -> bool:
@@ -31,14 +32,14 @@ def heads(text: str) -> list[Head]:
 
 
 def _of(node: ast.stmt | ast.excepthandler | ast.match_case, function: str, *, asynchronous: bool) -> Iterator[Head]:
-    around = asynchronous
+    outer, around = function, asynchronous
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         function, asynchronous = node.name, isinstance(node, ast.AsyncFunctionDef)
     blocks = [block for name in _NESTED for block in getattr(node, name, ())]
     shown = ast.unparse(_without_blocks(node))
     start = _start(node)
     end = min((_start(block) - 1 for block in blocks), default=getattr(node, "end_lineno", start) or start)
-    yield Head(start, max(start, end), function, asynchronous, around, shown)
+    yield Head(start, max(start, end), function, asynchronous, outer, around, shown)
     for block in blocks:
         yield from _of(block, function, asynchronous=asynchronous)
 

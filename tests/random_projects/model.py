@@ -61,11 +61,13 @@ class Function:
 
 @dataclass(eq=False)
 class Origin:
-    """A call that gives a workflow handle. `form` is whether its asynchronous form fits the workflow that it names."""
+    """A call that gives a workflow handle. `form` is whether its asynchronous form fits the workflow that it names;
+    the handles of `beside` are waited for by the same call."""
 
     where: Function
     form: bool
     waiters: list[Function] = field(default_factory=list)
+    beside: list[Origin] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +178,7 @@ class Module:
         return ".".join(self.path)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # a failure shows its files
 class Project:
     """A whole project. Module 0 sets DBOS up. `planted` are words of lines that must be reported,
     `nested` the names of nested functions that block."""
