@@ -236,6 +236,8 @@ class Values:
         if target is None:
             if level:
                 return (UNKNOWN,)
+            if name.startswith(DBOS) and member in self.classes and not member.startswith("WorkflowHandle"):
+                return (Ext(DBOS + member),)  # of a private module; annotations of handles stay as they are then
             return (Ext(f"{name}.{member}" if member else name),)
         return self.exported(target, member) if member else (Module(target),)
 
