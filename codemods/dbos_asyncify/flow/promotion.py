@@ -110,11 +110,14 @@ class Promotion:
 
     @cached_property
     def _strings(self) -> frozenset[str]:
-        """The names that strings give: in `__all__`, to `getattr` and the like, at the end of a dotted path."""
+        """The names that strings give: in `__all__`, to `getattr` and the like, at the end of a dotted path. And those
+        that `patch.multiple` is given as keywords."""
         found: set[str] = set()
         for unit in self.program.units.values():
             parents = unit.facts.parents
             for node in unit.facts.numbers:
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "multiple":
+                    found.update(word.arg for word in node.keywords if word.arg)
                 if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
                     continue
                 path = re.fullmatch(r"(?:\w+\.)+(?:\w+[.:])*(\w+)|\w+:(\w+)", node.value)
