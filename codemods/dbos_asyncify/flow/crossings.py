@@ -99,7 +99,7 @@ class Crossings:
         return any(may_lose_update(self.program, call) for call in self._blocking_calls(keys))
 
     def _gives_what_runs_later(self, keys: list[FunctionKey]) -> bool:
-        """Whether these functions may give back a stream, a generator expression or a `map` that blocks when it runs."""
+        """Whether these functions may give back a stream, a generator expression or a `map` that blocks."""
         program = self.program
         if any(
             isinstance(atom, Stream) and not atom.is_async for key in keys for atom in program.values.returned(*key)
