@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dbos_asyncify.findings import Safety
@@ -11,7 +11,7 @@ from dbos_asyncify.flow.declared import blocking_advice
 from dbos_asyncify.flow.helpers import DECLARED, RAISES, STOPS, Helpers, atom_name, blocks_by_itself
 from dbos_asyncify.project.callees import Implicit, called_functions
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
-from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial
+from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial, Stream
 from dbos_asyncify.remedies.callee import context_use, loop_use, makes_coroutine
 from dbos_asyncify.remedies.placement import placement
 from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
@@ -78,6 +78,9 @@ class Crossings:
         if place is not None:
             reason = "it sets a context variable, which a thread would not hand back: make it a coroutine function"
             return replace(base, reason=reason, chain=(*base.chain, place))
+        if self._gives_what_runs_later(keys):
+            reason = "what it gives back blocks later, on the event loop, when it is iterated: make it give back a list"
+            return replace(base, reason=reason)
         if program.concurrency.runs_beside(*call.function_key) and any(map(program.concurrency.draws.by, keys)):
             reason = (
                 "this coroutine runs beside others of its workflow; in a thread the order of its steps would be "
@@ -90,19 +93,38 @@ class Crossings:
             safety = Safety.UNSAFE
         return replace(base, edits=remedy.edits, reason=remedy.reason, safety=safety)
 
-    def _loses_update(self, keys: Iterable[FunctionKey]) -> bool:
+    def _loses_update(self, keys: list[FunctionKey]) -> bool:
         """Whether these functions, or what they run, read something shared, block, and write it."""
+        return any(may_lose_update(self.program, call) for call in self._blocking_calls(keys))
+
+    def _gives_what_runs_later(self, keys: list[FunctionKey]) -> bool:
+        """Whether these functions may give back a stream, a generator expression or a `map` that blocks."""
+        program = self.program
+        if any(
+            isinstance(atom, Stream) and not atom.is_async for key in keys for atom in program.values.returned(*key)
+        ):
+            return True
+        if any(_is_kept(call.unit, call.context.generator) for call in self._blocking_calls(keys)):
+            return True
+        return any(
+            _is_kept(unit, unit.facts.numbers[spot.node])
+            for key in keys
+            for unit, spot in program.implicit_calls.get(key, ())
+            if isinstance(spot.node, ast.Call) and spot.how in ("`map()`", "`filter()`") and self.helpers.implicit(spot)
+        )
+
+    def _blocking_calls(self, keys: list[FunctionKey]) -> Iterator[CallSite]:
+        """What blocks in these functions and in those that they run."""
         pending = list(keys)
         seen = set(pending)
         while pending:
             for call in self.program.calls_in(pending.pop()):
                 runs = self.helpers.called(call)
                 own = None if runs else self.helpers.local(call)
-                if (runs or (own is not None and own.rule.blocks)) and may_lose_update(self.program, call):
-                    return True
+                if runs or (own is not None and own.rule.blocks):
+                    yield call
                 pending.extend(key for key in runs if key not in seen)
                 seen.update(runs)
-        return False
 
     def _awaited(self, draft: Draft, call: CallSite, *, concurrently: bool) -> Draft:
         """A call that somebody awaits: the helper may give something to await, or nothing that could be."""
@@ -132,6 +154,13 @@ class Crossings:
             message = f"`{atom_name(self.program, atom)}`, called by {spot.how} on the event loop, {effect}"
             chain = ()
         return Draft(BlockingHelper, place, message, reason=reason, chain=chain, safety=Safety.SAFE)
+
+
+def _is_kept(unit: Unit, number: int) -> bool:
+    """Whether a generator expression, or a `map`, is given back or kept, so that it runs later."""
+    node = unit.facts.nodes[number] if number >= 0 else None
+    parent = unit.facts.parents.get(node) if node is not None else None
+    return isinstance(parent, (ast.Return, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.IfExp, ast.BoolOp, ast.Tuple))
 
 
 def sync_functions(callee: Iterable[Atom]) -> list[Func] | None:
