@@ -8,6 +8,7 @@ import pytest
 
 from command import WRONG, contents, make, run
 from dbos_asyncify.config import Settings
+from dbos_asyncify.pipeline import Options, analyse
 from dbos_asyncify.workspace import open_workspace
 
 DB = """\
@@ -187,3 +188,50 @@ class TestNeighbours:
         assert "await DBOS.start_workflow_async(child)" in (project / "a.py").read_text()
         assert "return await handle.get_result()" in (project / "b.py").read_text()
         assert run("check").exit_code == 0
+
+
+class TestWhatElseNamesAHelper:
+    """A helper that something other than Python code names, or describes, stays as it is: its call goes to a thread."""
+
+    HELPER = b"from dbos import DBOS\n\n\ndef tell(order):\n    DBOS.send(order, 'shipped')\n"
+    CALLER = b"from app.mail import tell\n\n\nasync def ship(order):\n    tell(order)\n"
+
+    def project(self, folder: Path, **files: str) -> Path:
+        (folder / "app").mkdir()
+        (folder / "app" / "__init__.py").touch()
+        (folder / "app" / "mail.py").write_bytes(self.HELPER)
+        (folder / "app" / "orders.py").write_bytes(self.CALLER)
+        for name, text in {"pyproject.toml": "", **files}.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return folder
+
+    @pytest.mark.parametrize(
+        ("files", "named"),
+        [
+            ({"pyproject.toml": '[project.scripts]\ntell = "app.mail:tell"\n'}, {"tell"}),
+            ({"setup.cfg": "[options.entry_points]\nconsole_scripts =\n    tell = app.mail:tell\n"}, {"tell"}),
+            ({"Procfile": "web: gunicorn app.web:create\n"}, {"create"}),
+            ({"pyproject.toml": "[project]\nname = 'tell'\n"}, set()),
+        ],
+    )
+    def test_entry_points(self, tmp_path: Path, files: dict[str, str], named: set[str]) -> None:
+        assert open_workspace([self.project(tmp_path, **files)], Settings()).entry_points == named
+
+    def test_stubs(self, tmp_path: Path) -> None:
+        self.project(tmp_path)
+        (tmp_path / "app" / "mail.pyi").write_text("def tell(order: str) -> None: ...\n")
+        assert open_workspace([tmp_path], Settings()).stubbed == {tmp_path / "app" / "mail.py"}
+
+    @pytest.mark.parametrize("outside", ["nothing", "entry point", "stub"])
+    def test_the_helper_stays(self, tmp_path: Path, outside: str) -> None:
+        self.project(tmp_path)
+        workspace = open_workspace([tmp_path], Settings())
+        options = Options(
+            entry_points=frozenset({"tell"}) if outside == "entry point" else frozenset(),
+            stubbed=frozenset({tmp_path / "app" / "mail.py"}) if outside == "stub" else frozenset(),
+        )
+        result = analyse(workspace.sources, workspace.files, workspace.root, options)
+        assert {change.path.name for change in result.changes} == {
+            "orders.py",
+            *(["mail.py"] if outside == "nothing" else []),
+        }

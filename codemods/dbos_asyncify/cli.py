@@ -232,6 +232,8 @@ def start(given: dict[str, Any]) -> Run:
             workflows_only=settings.scope == "workflows",
             promote_helpers=settings.helpers == "promote",
             editable=workspace.given,
+            entry_points=workspace.entry_points,
+            stubbed=workspace.stubbed,
             declare=settings.declare,
         )
         out = _output(color, given["output_file"])

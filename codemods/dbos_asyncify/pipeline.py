@@ -33,7 +33,8 @@ class Options:
 
     `editable` are the files that may be reported and changed (None: all); the others are only read. `locked` are
     those that cannot be written: what is wrong in them is reported, but a fix that touches them is left to a person.
-    `declare` says what symbols are, by their dotted names.
+    `declare` says what symbols are, by their dotted names. Helpers stay as they are where something that is no Python
+    code would have to follow: those named as `entry_points`, and all in the files that are `stubbed`.
     """
 
     enabled: Callable[[str, Path], bool] = lambda code, path: True
@@ -44,6 +45,8 @@ class Options:
     promote_helpers: bool = True
     editable: frozenset[Path] | None = None
     locked: frozenset[Path] = frozenset()
+    entry_points: frozenset[str] = frozenset()
+    stubbed: frozenset[Path] = frozenset()
     declare: Mapping[str, Declaration] = field(default_factory=dict)
 
 
@@ -82,8 +85,11 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
         options.target_python,
         kinds,
         unread=unread,
+        entry_points=options.entry_points,
         convertible=frozenset(
-            path for path in writable if options.promote_helpers and options.enabled(BlockingHelper.code, path)
+            path
+            for path in writable - options.stubbed
+            if options.promote_helpers and options.enabled(BlockingHelper.code, path)
         ),
         silenced=suppressions.covers,
     )

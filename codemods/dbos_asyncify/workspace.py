@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from dbos_asyncify.findings import Problem
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.source import Source, SourceError, from_bytes
 
+_NAMING_FILES = ("pyproject.toml", "setup.cfg", "Procfile")
 _LIBRARY = {"__init__.py", "_dbos.py", "_sys_db.py"}
 
 
@@ -22,6 +25,8 @@ class Workspace:
     `files` are all Python files of the project; `sources` those that take part: they import dbos, or (through
     however many modules of the project) a file that does, and imports connect them with the files given. `given` are
     the files that the user named, by themselves or by a folder: only they are reported on and changed.
+    `entry_points` are the functions that the project's other files name (`mail = "app.mail:main"`), `stubbed` the
+    sources with a `.pyi` file beside them.
     """
 
     root: Path
@@ -29,6 +34,8 @@ class Workspace:
     sources: tuple[Source, ...]
     given: frozenset[Path]
     problems: tuple[Problem, ...]
+    entry_points: frozenset[str]
+    stubbed: frozenset[Path]
 
 
 def open_workspace(paths: Iterable[Path], settings: Settings, overlay: Mapping[Path, bytes] | None = None) -> Workspace:
@@ -70,7 +77,22 @@ def open_workspace(paths: Iterable[Path], settings: Settings, overlay: Mapping[P
         except SourceError as error:
             if path in set(given):
                 problems.append(Problem(path, error.message, "DBA900", error.line, error.column))
-    return Workspace(root, tuple(files), tuple(sources), frozenset(given), tuple(problems))
+    stubbed = frozenset(source.path for source in sources if source.path.with_suffix(".pyi").exists())
+    named = _entry_points(
+        {folder for source in sources for folder in source.path.parents if root in (folder, *folder.parents)}
+    )
+    return Workspace(root, tuple(files), tuple(sources), frozenset(given), tuple(problems), named, stubbed)
+
+
+def _entry_points(folders: Iterable[Path]) -> frozenset[str]:
+    """The names of functions in `package.module:function`, as packaging and process files of these folders say it."""
+    found: set[str] = set()
+    for folder in folders:
+        for name in _NAMING_FILES:
+            with suppress(OSError):  # most folders have none
+                text = (folder / name).read_text(encoding="utf-8", errors="replace")
+                found.update(re.findall(r"[\w.]+:(\w+)", text))
+    return frozenset(found)
 
 
 def participants(contents: Mapping[Path, bytes], root: Path, given: frozenset[Path]) -> set[Path]:

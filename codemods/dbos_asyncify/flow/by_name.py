@@ -33,7 +33,12 @@ class ByName:
     def finds(self, unit: Unit, function: Function) -> bool:
         """Whether something may find a function by its name: a string, a test runner, a file that cannot be read."""
         name = function.name
-        if name in self.strings or (unit.number, function.index) in self._looked_up or _is_collected(unit, name):
+        if (
+            name in self.strings
+            or name in self.program.entry_points
+            or (unit.number, function.index) in self._looked_up
+            or _is_collected(unit, name)
+        ):
             return True
         if any(re.search(rf"\b{name}\b", text) for text in (*self.program.unread, *self._doctests)):
             return True

@@ -95,7 +95,8 @@ class Program:
 
     `promoted` are the plain functions that become coroutine functions: what stands in them counts as on the loop.
     `silenced` tells whether a comment keeps a rule's findings at a place as they are. `unread` are the texts of files
-    that could not be parsed. In the files `convertible` (None: all) helpers and their calls may be converted.
+    that could not be parsed, `entry_points` the functions that files name which are no Python code. In the files
+    `convertible` (None: all) helpers and their calls may be converted.
     """
 
     units: Mapping[int, Unit]
@@ -108,6 +109,7 @@ class Program:
     promoted: frozenset[FunctionKey] = frozenset()
     silenced: Callable[[Path, Span, str], bool] = _nothing_silenced
     unread: tuple[str, ...] = ()
+    entry_points: frozenset[str] = frozenset()
     convertible: frozenset[Path] | None = None
 
     @classmethod
@@ -120,6 +122,7 @@ class Program:
         declare: Mapping[str, Kind] | None = None,
         *,
         unread: Iterable[str] = (),
+        entry_points: frozenset[str] = frozenset(),
         convertible: frozenset[Path] | None = None,
         silenced: Callable[[Path, Span, str], bool] = _nothing_silenced,
     ) -> Program:
@@ -148,7 +151,7 @@ class Program:
                 undefined[name] = str(error)
         return cls(
             units, values, catalogue, target_python, tuple(too_deep), declared, undefined,
-            unread=tuple(texts), convertible=convertible, silenced=silenced,
+            unread=tuple(texts), entry_points=entry_points, convertible=convertible, silenced=silenced,
         )  # fmt: skip
 
     def value(self, unit: Unit, node: ast.AST) -> Value:
