@@ -26,11 +26,12 @@ from typing import Any
 from dbos import DBOS, SQLAlchemyDatasource
 
 from runtime.projects import shortcuts
-from runtime.projects.drive import Called, Driver, Entry, entries
+from runtime.projects.drive import Called, Driver, Entry, entries, in_order
 from runtime.projects.probe import Probe
 from runtime.projects.stand_ins import Finder
 
 HANG_SECONDS = 20.0
+QUEUE = re.compile(r"""retrieve_queue(?:_async)?\(["']([\w-]+)["']""")
 VARIABLE = re.compile(r"""(?:environ\[|environ\.get\(|getenv\()["'](\w+)["']""")
 
 
@@ -86,7 +87,7 @@ def run(job: dict[str, Any], target: Path) -> None:
     for text in texts.values():
         for variable in VARIABLE.findall(text):
             os.environ.setdefault(variable, "sqlite:///x" if "U" in variable else "1")
-    sys.meta_path.append(Finder(frozenset(part for name in job["modules"] for part in name.split("."))))
+    sys.meta_path.append(Finder(frozenset(job["packages"])))
     probe, clock = Probe(folder), shortcuts.Clock()
     shortcuts.install(folder, clock)
     probe.install()
@@ -95,15 +96,16 @@ def run(job: dict[str, Any], target: Path) -> None:
     modules = load(job, report)
     gc.collect()
     gc.freeze()  # so that looking for forgotten coroutines after every call is quick
+    for queue in QUEUE.findall("".join(texts.values())):
+        DBOS.register_queue(queue)
     driver = Driver(modules, probe, clock)
     watchdog = Watchdog(report, target, probe)
-    for name in modules:
-        for entry in entries(name, texts[name]):
-            if entry.name not in job["done"]:
-                watchdog.start(entry)
-                called = driver.call(entry)
-                watchdog.stop()
-                report["calls"].append(asdict(called))
+    for entry in in_order(entry for name in modules for entry in entries(name, texts[name])):
+        if entry.name not in job["done"]:
+            watchdog.start(entry)
+            called = driver.call(entry)
+            watchdog.stop()
+            report["calls"].append(asdict(called))
     end(report, target)
 
 
