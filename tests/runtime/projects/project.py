@@ -13,6 +13,7 @@ from typing import Any
 
 TESTS = Path(__file__).parents[2]
 POSTGRES = re.compile(r"postgres(?:ql)?(?:\+\w+)?://[^\"'\s]*")
+HANG_SECONDS = 20.0
 SOURCE_ROOTS = ("", "src")
 
 Line = tuple[str, int]
@@ -71,8 +72,8 @@ class Runner:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def run(self, files: Mapping[Path, bytes], folder: Path) -> Ran:
-        """Run the project of these files, written to `folder`."""
+    def run(self, files: Mapping[Path, bytes], folder: Path, limit: float = HANG_SECONDS) -> Ran:
+        """Run the project of these files, written to `folder`. A call hangs when it takes more than `limit` seconds."""
         for path, data in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ class Runner:
         calls: dict[str, Call] = {}
         while True:  # a call that hangs ends the process: go on behind it
             job = {"folder": str(folder), "roots": roots, "modules": modules}
-            job |= {"packages": packages, "done": sorted(calls)}
+            job |= {"packages": packages, "limit": limit, "done": sorted(calls)}
             answer = self._answer(job)
             not_imported |= answer["not_imported"]
             made = {raw["entry"]: _call(raw) for raw in answer["calls"]}

@@ -1,7 +1,8 @@
 """Runs whole projects on a real DBOS with SQLite: `python -m runtime.projects.runner`, in the folder `tests`.
 
 Reads jobs from stdin and writes reports to stdout, each a line of JSON. A job names the folder of the project, its
-modules by their paths, where Python shall look for them, and the functions that have been called already. DBOS is
+modules by their paths, where Python shall look for them, the packages that are its own, how many seconds a call may
+take, and the functions that have been called already. DBOS is
 one object a process, so every job has a process of its own: a fork of this one, which has imported what is needed.
 """
 
@@ -30,7 +31,6 @@ from runtime.projects.drive import Called, Driver, Entry, entries, in_order
 from runtime.projects.probe import Probe
 from runtime.projects.stand_ins import Finder
 
-HANG_SECONDS = 20.0
 QUEUE = re.compile(r"""retrieve_queue(?:_async)?\(["']([\w-]+)["']""")
 VARIABLE = re.compile(r"""(?:environ\[|environ\.get\(|getenv\()["'](\w+)["']""")
 
@@ -38,13 +38,13 @@ VARIABLE = re.compile(r"""(?:environ\[|environ\.get\(|getenv\()["'](\w+)["']""")
 class Watchdog:
     """Ends the process when one call takes too long, and tells where the loops stand."""
 
-    def __init__(self, report: dict[str, Any], target: Path, probe: Probe) -> None:
+    def __init__(self, report: dict[str, Any], target: Path, probe: Probe, limit: float) -> None:
         self._report, self._target, self._probe = report, target, probe
-        self._timer = threading.Timer(0, print)
-        self._main = threading.main_thread().ident
+        self._limit = limit
+        self._timer = threading.Timer(limit, self.stop)
 
     def start(self, entry: Entry) -> None:
-        self._timer = threading.Timer(HANG_SECONDS, self._bite, [entry])
+        self._timer = threading.Timer(self._limit, self._bite, [entry])
         self._timer.daemon = True
         self._timer.start()
 
@@ -99,7 +99,7 @@ def run(job: dict[str, Any], target: Path) -> None:
     for queue in QUEUE.findall("".join(texts.values())):
         DBOS.register_queue(queue)
     driver = Driver(modules, probe, clock)
-    watchdog = Watchdog(report, target, probe)
+    watchdog = Watchdog(report, target, probe, job["limit"])
     for entry in in_order(entry for name in modules for entry in entries(name, texts[name])):
         if entry.name not in job["done"]:
             watchdog.start(entry)
