@@ -12,7 +12,7 @@ import gc
 import inspect
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -28,6 +28,8 @@ CALL_SECONDS = 3.0
 DRAIN_SECONDS = 1.5
 RUNNING = ("PENDING", "ENQUEUED", "DELAYED")
 MOST_ITEMS = 5
+OPENERS = ("connect", "open", "setup", "set_up", "init", "start", "startup")
+CLOSERS = ("close", "disconnect", "stop", "shutdown", "teardown")
 DIFFERS = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|<[^<>]*(?:<[^<>]*>[^<>]*)* at 0x\w+>"
 )
@@ -81,6 +83,16 @@ def entries(module: str, text: str) -> Iterator[Entry]:
                 yield from among([*node.body, *node.orelse], prefix)
 
     yield from dict.fromkeys(among(ast.parse(text).body, ""))
+
+
+def in_order(found: Iterable[Entry]) -> list[Entry]:
+    """What opens things first, what closes them last."""
+
+    def rank(entry: Entry) -> int:
+        name = entry.qualname.rpartition(".")[2]
+        return -1 if name in OPENERS else 1 if name in CLOSERS else 0
+
+    return sorted(found, key=rank)
 
 
 class Driver:

@@ -13,6 +13,7 @@ from typing import Any
 
 TESTS = Path(__file__).parents[2]
 POSTGRES = re.compile(r"postgres(?:ql)?(?:\+\w+)?://[^\"'\s]*")
+HANG_SECONDS = 20.0
 SOURCE_ROOTS = ("", "src")
 
 Line = tuple[str, int]
@@ -71,18 +72,20 @@ class Runner:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def run(self, files: Mapping[Path, bytes], folder: Path) -> Ran:
-        """Run the project of these files, written to `folder`."""
+    def run(self, files: Mapping[Path, bytes], folder: Path, limit: float = HANG_SECONDS) -> Ran:
+        """Run the project of these files, written to `folder`. A call hangs when it takes more than `limit` seconds."""
         for path, data in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(POSTGRES.sub("sqlite:///x", data.decode()), encoding="utf-8")
         modules = dict(sorted((_module(path), path.as_posix()) for path in files))
         roots = [*SOURCE_ROOTS, *sorted({path.parent.as_posix() for path in files if _is_script(path, files)})]
+        packages = sorted({_top(path, files) for path in files} | {name.partition(".")[0] for name in modules})
         not_imported: dict[str, str] = {}
         calls: dict[str, Call] = {}
         while True:  # a call that hangs ends the process: go on behind it
-            job = {"folder": str(folder), "roots": roots, "modules": modules, "done": sorted(calls)}
+            job = {"folder": str(folder), "roots": roots, "modules": modules}
+            job |= {"packages": packages, "limit": limit, "done": sorted(calls)}
             answer = self._answer(job)
             not_imported |= answer["not_imported"]
             made = {raw["entry"]: _call(raw) for raw in answer["calls"]}
@@ -111,6 +114,13 @@ def _module(path: Path) -> str:
 def _is_script(path: Path, files: Mapping[Path, bytes]) -> bool:
     """Whether it stands in a folder that is no package: Python finds what is beside it."""
     return path.parent / "__init__.py" not in files
+
+
+def _top(path: Path, files: Mapping[Path, bytes]) -> str:
+    """The name of the package or module at the top that it belongs to."""
+    while not _is_script(path, files) and path.parent.name:
+        path = path.parent
+    return path.stem
 
 
 def _lines(raw: list[list[Any]]) -> tuple[Line, ...]:

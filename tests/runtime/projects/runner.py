@@ -1,7 +1,8 @@
 """Runs whole projects on a real DBOS with SQLite: `python -m runtime.projects.runner`, in the folder `tests`.
 
 Reads jobs from stdin and writes reports to stdout, each a line of JSON. A job names the folder of the project, its
-modules by their paths, where Python shall look for them, and the functions that have been called already. DBOS is
+modules by their paths, where Python shall look for them, the packages that are its own, how many seconds a call may
+take, and the functions that have been called already. DBOS is
 one object a process, so every job has a process of its own: a fork of this one, which has imported what is needed.
 """
 
@@ -26,24 +27,24 @@ from typing import Any
 from dbos import DBOS, SQLAlchemyDatasource
 
 from runtime.projects import shortcuts
-from runtime.projects.drive import Called, Driver, Entry, entries
+from runtime.projects.drive import Called, Driver, Entry, entries, in_order
 from runtime.projects.probe import Probe
 from runtime.projects.stand_ins import Finder
 
-HANG_SECONDS = 20.0
+QUEUE = re.compile(r"""retrieve_queue(?:_async)?\(["']([\w-]+)["']""")
 VARIABLE = re.compile(r"""(?:environ\[|environ\.get\(|getenv\()["'](\w+)["']""")
 
 
 class Watchdog:
     """Ends the process when one call takes too long, and tells where the loops stand."""
 
-    def __init__(self, report: dict[str, Any], target: Path, probe: Probe) -> None:
+    def __init__(self, report: dict[str, Any], target: Path, probe: Probe, limit: float) -> None:
         self._report, self._target, self._probe = report, target, probe
-        self._timer = threading.Timer(0, print)
-        self._main = threading.main_thread().ident
+        self._limit = limit
+        self._timer = threading.Timer(limit, self.stop)
 
     def start(self, entry: Entry) -> None:
-        self._timer = threading.Timer(HANG_SECONDS, self._bite, [entry])
+        self._timer = threading.Timer(self._limit, self._bite, [entry])
         self._timer.daemon = True
         self._timer.start()
 
@@ -86,7 +87,7 @@ def run(job: dict[str, Any], target: Path) -> None:
     for text in texts.values():
         for variable in VARIABLE.findall(text):
             os.environ.setdefault(variable, "sqlite:///x" if "U" in variable else "1")
-    sys.meta_path.append(Finder(frozenset(part for name in job["modules"] for part in name.split("."))))
+    sys.meta_path.append(Finder(frozenset(job["packages"])))
     probe, clock = Probe(folder), shortcuts.Clock()
     shortcuts.install(folder, clock)
     probe.install()
@@ -95,15 +96,16 @@ def run(job: dict[str, Any], target: Path) -> None:
     modules = load(job, report)
     gc.collect()
     gc.freeze()  # so that looking for forgotten coroutines after every call is quick
+    for queue in QUEUE.findall("".join(texts.values())):
+        DBOS.register_queue(queue)
     driver = Driver(modules, probe, clock)
-    watchdog = Watchdog(report, target, probe)
-    for name in modules:
-        for entry in entries(name, texts[name]):
-            if entry.name not in job["done"]:
-                watchdog.start(entry)
-                called = driver.call(entry)
-                watchdog.stop()
-                report["calls"].append(asdict(called))
+    watchdog = Watchdog(report, target, probe, job["limit"])
+    for entry in in_order(entry for name in modules for entry in entries(name, texts[name])):
+        if entry.name not in job["done"]:
+            watchdog.start(entry)
+            called = driver.call(entry)
+            watchdog.stop()
+            report["calls"].append(asdict(called))
     end(report, target)
 
 

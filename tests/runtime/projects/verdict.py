@@ -14,6 +14,7 @@ from runtime.projects.project import Call, Happened, Line, Ran
 
 COUNTED = "counted"  # the property of a test that holds what it counts, and how often; added up at the end
 UNFINISHED = {"PENDING", "ENQUEUED", "DELAYED"}
+MIXED_UP = re.compile("await|coroutine|event loop")
 IGNORES = re.compile(rb"(asyncify|noqa)(?=:)")
 
 
@@ -89,8 +90,15 @@ def _comparable(was: Call, now: Call) -> bool:
     return was.outcome == now.outcome == "returned" and not any(status in UNFINISHED for _, status, _, _ in histories)
 
 
+def _other_failure(was: Call, now: Call) -> bool:
+    if was.outcome != now.outcome:
+        return True
+    kind, _, told = now.error.partition(":")
+    return kind != was.error.partition(":")[0] or (now.error != was.error and bool(MIXED_UP.search(told)))
+
+
 def _worse(was: Call, now: Call) -> Iterator[str]:
-    if now.outcome in ("raised", "hung") and (was.outcome, was.error) != (now.outcome, now.error):
+    if now.outcome in ("raised", "hung") and _other_failure(was, now):
         yield f"{was.entry}: {was.outcome} {was.error} -> {now.outcome} {now.error}"
     elif _comparable(was, now):
         if Counter(was.histories) != Counter(now.histories):
