@@ -47,12 +47,13 @@ class Report:
         done = "fixed" if found.fix in self.result.applied else "left"
         return f"{_path(found)}:{found.span.line} {found.code} {done}: {found.message} | {found.reason}"
 
+    @property
+    def unfixed(self) -> list[Finding]:
+        return [found for found in self.result.findings if found.fix not in self.result.applied]
+
     def reported(self, path: str, head: Head) -> bool:
         """Whether a finding that is not fixed stands on a statement of the input."""
-        return any(
-            _path(found) == path and head.covers(found.span.line) and found.fix not in self.result.applied
-            for found in self.result.findings
-        )
+        return any(_path(found) == path and head.covers(found.span.line) for found in self.unfixed)
 
 
 def _path(found: Finding) -> str:

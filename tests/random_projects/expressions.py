@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 # Statements around one expression; `@` is a number of its own. The same text is right before and after.
 PLACES = (
     "{0}",
@@ -10,7 +12,7 @@ PLACES = (
     "print({0})",
     "print('a', {0}, end='')",
     "print(*[{0}])",
-    "print(f'{{{0}}} of {{{0}!r:>4}}')",
+    'print(f"{{{0}}} of {{{0}!r:>4}}")',
     "if {0}:\n    print('yes')",
     "if not {0} or v == 3:\n    print('no')",
     "if (w@ := {0}) is not None:\n    print(w@)",
@@ -20,7 +22,7 @@ PLACES = (
     "v@ = [{0} for i in range(2)]",
     "v@ = {{i: {0} for i in range(2)}}",
     "v@ = [i for i in range(2) if {0}]",
-    "v@ = [[{0} for i in range(1)] for j in range(1)]",
+    *(["v@ = [[{0} for i in range(1)] for j in range(1)]"] if sys.version_info >= (3, 11) else []),
     "v@ = sum([len(str({0})) for i in range(2)])",
     "v@ = sorted([str({0}) for i in range(2)])",
     "v@ = ', '.join([str({0}) for i in range(2)])",
@@ -42,7 +44,7 @@ PLACES = (
     "v@ = (lambda x={0}: x)()",
     "v@ = {0} or {0} and not {0}",
     "v@ = [y for i in range(2) if (y := {0})]",
-    "v@ = f'{{1:>{{len([{0}])}}}}'",
+    'v@ = f"{{1:>{{len([{0}])}}}}"',
     "v@ = sum(len(str(i)) for i in [{0}])",
     "with suppress(ValueError):\n    {0}",
     "try:\n    raise ValueError({0})\nexcept ValueError as error:\n    print(error, {0})",
@@ -111,7 +113,7 @@ CARRIERS = (
     ("hs@: list[{2}] = []\nhs@.append({0})\nprint({1})", "hs@[0]"),
     ("hs@ = [{0}]\nprint({1})", "hs@.pop()"),
     ("d@ = {{'a': {0}}}\nfor k, h in d@.items():\n    print(k, {1})", "h"),
-    ("d@ = {{}}\nd@['a'] = {0}\nprint(f'{{{1}}}')", "d@['a']"),
+    ("d@ = {{}}\nd@['a'] = {0}\nprint(f\"{{{1}}}\")", "d@['a']"),
     ("d@: dict[str, {2}] = {{'a': {0}}}\nprint([{1} for h in d@.values()])", "h"),
     ("h@ = {0} if v else None\nif h@ is not None:\n    print({1})", "h@"),
     ("h@ = None\ntry:\n    h@ = {0}\nfinally:\n    print('end')\nprint({1})", "h@"),
