@@ -76,7 +76,7 @@ class Crossings:
             return replace(base, reason=reason, chain=(*base.chain, place))
         place = context_use(program, functions)
         if place is not None:
-            reason = "it sets a context variable, which a thread would not hand back: make it a coroutine function"
+            reason = "it sets a variable of its context or thread, lost in another thread: make it a coroutine function"
             return replace(base, reason=reason, chain=(*base.chain, place))
         if self._gives_what_runs_later(keys):
             reason = "what it gives back blocks later, on the event loop, when it is iterated: make it give back a list"

@@ -72,26 +72,40 @@ def makes_coroutine(program: Program, atom: Atom) -> bool:
 
 def loop_use(program: Program, functions: Iterable[Func | Foreign]) -> Place | None:
     """Where one of these functions, or a plain one that it calls, uses the running event loop."""
-    return _use(program, functions, _NEEDS_LOOP)
+    places = (place for func in _run_by(program, functions) for place in _calls_of(program, func, _NEEDS_LOOP))
+    return next(places, None)
 
 
 def context_use(program: Program, functions: Iterable[Func | Foreign]) -> Place | None:
-    """Where one of these functions, or a plain one that it calls, sets a context variable."""
-    return _use(program, functions, _SETS_CONTEXT)
+    """Where one of these functions, or a plain one that it calls, sets a context variable, or a thread's own."""
+    for func in _run_by(program, functions):
+        name = program.function(func).name
+        found = list(_calls_of(program, func, _SETS_CONTEXT))
+        for site in program.attributes_in((func.module, func.index)):
+            if isinstance(site.node.ctx, ast.Store) and Ext("threading.local()") in site.owner:
+                found.append(program.place(site.unit, site.node, f"`{name}` sets `{ast.unparse(site.node)}`"))
+        if found:
+            return found[0]
+    return None
 
 
-def _use(program: Program, functions: Iterable[Func | Foreign], paths: Set[str]) -> Place | None:
+def _calls_of(program: Program, func: Func, paths: Set[str]) -> Iterator[Place]:
+    """Where a function's body calls one of `paths`."""
+    for call in program.calls_in((func.module, func.index)):
+        if any(isinstance(atom, Ext) and atom.path in paths for atom in call.callee):
+            text = f"`{program.function(func).name}` calls `{ast.unparse(call.node.func)}`"
+            yield program.place(call.unit, call.node, text)
+
+
+def _run_by(program: Program, functions: Iterable[Func | Foreign]) -> Iterator[Func]:
+    """These functions, and the plain ones that they call."""
     pending = [func for func in functions if isinstance(func, Func)]
     seen = set(pending)
     while pending:
         func = pending.pop()
+        yield func
         for call in program.calls_in((func.module, func.index)):
-            for atom in call.callee:
-                if isinstance(atom, Ext) and atom.path in paths:
-                    name = program.function(func).name
-                    return program.place(call.unit, call.node, f"`{name}` calls `{ast.unparse(call.node.func)}`")
             for called in called_functions(program.values, call.callee):
                 if called not in seen and not program.function(called).is_async:
                     seen.add(called)
                     pending.append(called)
-    return None
