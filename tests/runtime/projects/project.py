@@ -84,7 +84,7 @@ class Runner:
         not_imported: dict[str, str] = {}
         calls: dict[str, Call] = {}
         while True:  # a call that hangs ends the process: go on behind it
-            job = {"folder": str(folder), "roots": roots, "modules": modules}
+            job: dict[str, Any] = {"folder": str(folder), "roots": roots, "modules": modules}
             job |= {"packages": packages, "limit": limit, "done": sorted(calls)}
             answer = self._answer(job)
             not_imported |= answer["not_imported"]
