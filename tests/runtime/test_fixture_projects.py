@@ -2,7 +2,8 @@
 
 What the tool finds in `before` has to happen there, what it does not find must not, and in `after` nothing may happen
 but on the lines of what it leaves to a person. Functions that run to the end in both record the same steps.
-`projects.toml` lists the fixtures that cannot be run, and those that differ on purpose, each with the reason.
+`projects.toml` lists the fixtures that cannot be run, and those that differ on purpose, each with the reason. The
+table at the end of the run adds up what was executed; `-n 2` takes about four minutes.
 """
 
 from __future__ import annotations
