@@ -48,6 +48,7 @@ class Helpers:
         self.program = program
         self.local = local
         self.links: dict[FunctionKey, Link] = {}
+        self._told: dict[FunctionKey, tuple[str, tuple[Place, ...]]] = {}
         self._spread(*self._reach())
 
     def called(self, call: CallSite) -> list[FunctionKey]:
@@ -157,15 +158,20 @@ class Helpers:
 
     def told(self, spot: Spot, key: FunctionKey, what: str) -> tuple[str, tuple[Place, ...]]:
         """The message of a finding at a place that runs a blocking function, and the places that lead to the end."""
-        program = self.program
-        caller = program.enclosing(spot.unit, spot.context)
+        caller = self.program.enclosing(spot.unit, spot.context)
+        if key not in self._told:
+            self._told[key] = self._tell(key)
+        text, places = self._told[key]
+        return f"`{caller.name if caller else 'a coroutine'}` {what} {text}", places
+
+    def _tell(self, key: FunctionKey) -> tuple[str, tuple[Place, ...]]:
         links = self.chain(key)
-        text = f"`{caller.name if caller else 'a coroutine'}` {what} `{self.name(key)}` ({self.defined(key)})"
-        places = []
         name = self.name(key)
+        text = f"`{name}` ({self.defined(key)})"
+        places = []
         for link in links:
             text += f", which calls `{link.what}` ({link.place})"
-            places.append(program.place(link.unit, link.node, f"`{name}` calls `{link.what}`"))
+            places.append(self.program.place(link.unit, link.node, f"`{name}` calls `{link.what}`"))
             name = self.name(link.runs) if link.runs else ""
         return f"{text}: that {links[-1].effect}", tuple(places)
 
