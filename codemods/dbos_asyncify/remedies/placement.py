@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from dataclasses import dataclass
 
 from dbos_asyncify.edits import Bracket, anchor
@@ -54,7 +55,8 @@ def awaitable_in(program: Program, unit: Unit, context: Context) -> tuple[tuple[
     if any(holds_lock(program, program.values.value(unit.number, number)) for number in context.withs):
         return (), LOCKED
     brackets: list[Bracket] = []
-    if context.comprehensions > 1 and (program.target_python or (3, 10)) < (3, 11):
+    # The result has to compile on the running Python too: that is part of its proof.
+    if context.comprehensions > 1 and min(program.target_python or (3, 10), sys.version_info[:2]) < (3, 11):
         return (), (
             "Python before 3.11 cannot await in a comprehension inside another one: use a loop, "
             "or state requires-python >= 3.11"
