@@ -1,4 +1,8 @@
-"""What the proof lets through, and that it refuses every other difference between a file and its rewrite."""
+"""What the proof lets through, and that it refuses every other difference between a file and its rewrite.
+
+Long because every kind of edit stands here with the differences that it must not hide: one place shows that none is
+left out.
+"""
 
 from __future__ import annotations
 
