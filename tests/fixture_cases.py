@@ -82,7 +82,7 @@ class Case:
         prefix = "before/" if self.is_project else ""
         return "".join(
             f"{prefix}{found.path.relative_to(root).as_posix()}:{found.span.line}:{found.span.column + 1} {found.code} "
-            f"{found.safety.value}: {found.message}{f' | {found.reason}' if found.reason else ''}\n"
+            f"{found.safety.value}: {found.message}{_why(found)}\n"
             for found in findings
         )
 
@@ -100,6 +100,11 @@ class Case:
                 after.write_bytes(data)
             else:
                 after.unlink(missing_ok=True)
+
+
+def _why(finding: Finding) -> str:
+    why = finding.reason or (finding.fix.caution if finding.fix else "")
+    return f" | {why}" if why else ""
 
 
 def _declaration(text: str) -> tuple[str, Declaration]:

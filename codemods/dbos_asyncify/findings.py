@@ -33,11 +33,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fix:
-    """Edits that are applied whole or not at all, in one file or in several."""
+    """Edits that are applied whole or not at all, in one file or in several; `caution` says what makes it unsafe."""
 
     title: str
     safety: Safety
     edits: Mapping[Path, tuple[Edit, ...]]
+    caution: str = ""
 
 
 @dataclass(frozen=True, slots=True)

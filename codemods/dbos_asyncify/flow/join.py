@@ -354,7 +354,7 @@ class Join:
         if origin is not None and not reason:
             line = origin.call.node.lineno
             reason = f"what to do depends on the call that gives the handle (line {line}): {origin.reason}"
-        fix = None if reason else Fix(draft.message, draft.safety, {draft.call.path: draft.edits})
+        fix = None if reason else Fix(draft.message, draft.safety, {draft.call.path: draft.edits}, draft.caution)
         return _finding(draft, fix, reason)
 
     def grouped(self, leader: Site, group: Group) -> Iterator[Finding]:
@@ -374,7 +374,9 @@ class Join:
         safety = Safety.UNSAFE if unsafe else Safety.SAFE
         own = [draft for draft in group.drafts if draft.call.function_key not in self.homes]
         title = next((draft.message for draft in own if draft.turns), own[0].message if own else "")
-        fix = Fix(title, safety, {path: tuple(dict.fromkeys(found)) for path, found in edits.items() if found})
+        caution = next((draft.caution for draft in group.drafts if unsafe and draft.caution), "")
+        deduplicated = {path: tuple(dict.fromkeys(found)) for path, found in edits.items() if found}
+        fix = Fix(title, safety, deduplicated, caution)
         for draft in own:
             if draft.turns or self.edits_of(draft) or draft.promotes:
                 yield _finding(draft, fix, "")

@@ -42,6 +42,8 @@ def _details(console: Console, finding: Finding, base: Path) -> None:
         console.print(Text(f"    {shown(link.path, base)}:{link.line}: {link.text}", style="dim"), soft_wrap=True)
     if finding.reason:
         console.print(Text(f"    by hand: {finding.reason}", style="yellow"), soft_wrap=True)
+    if finding.fix and finding.fix.caution:
+        console.print(Text(f"    unsafe: {finding.fix.caution}", style="yellow"), soft_wrap=True)
 
 
 def explained_diff(console: Console, changes: Sequence[Change], base: Path) -> None:

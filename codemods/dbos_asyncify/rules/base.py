@@ -21,7 +21,8 @@ from dbos_asyncify.project.values import Site
 class Draft:
     """What a rule says of one place, mostly a call: a finding before its fix is joined with others.
 
-    `reason` says why a person must decide; there are no `edits` then. `turns` says that the edits make the handles
+    `reason` says why a person must decide; there are no `edits` then. `caution` says what an unsafe fix may change.
+    `turns` says that the edits make the handles
     or the stream that the call gives asynchronous. `origins` are the calls that gave the handle which this call
     uses; `turned` are the edits where those become asynchronous (or `turned_reason` says why there are none),
     `edits` those where they stay as they are. `promotes` are the functions that the edits take for coroutine functions.
@@ -33,6 +34,7 @@ class Draft:
     edits: tuple[Edit, ...] = ()
     safety: Safety = Safety.SAFE
     reason: str = ""
+    caution: str = ""
     chain: tuple[Place, ...] = ()
     turns: bool = False
     origins: frozenset[Site] = frozenset()
