@@ -29,6 +29,8 @@ from dbos_asyncify.edits import (
     RenameInString,
     RenameReference,
     ReplaceCallee,
+    RunAsStep,
+    Sorted,
     ToThread,
 )
 from dbos_asyncify.source import Source, Span
@@ -38,6 +40,7 @@ BEFORE = '''\
 """Orders and their couriers."""
 
 import os
+import random
 from asyncio import to_thread
 
 from dbos import DBOS, WorkflowHandle
@@ -58,6 +61,9 @@ async def ship(order: str, *rest: str) -> str:
     topic = DBOS.recv("courier", 60)["topic"]
     if total > LIMIT:
         await DBOS.sleep_async(5)
+    gift = random.choice(rest)
+    for name in {gift, *rest}:
+        await DBOS.send_async(name, order)
     return f"{order} {total:.2f} {topic}"
 
 
@@ -86,6 +92,7 @@ AFTER = '''\
 
 import asyncio
 import os
+import random
 from asyncio import to_thread
 
 from dbos import DBOS, WorkflowHandleAsync
@@ -106,6 +113,9 @@ async def ship(order: str, *rest: str) -> str:
     topic = (await DBOS.recv_async("courier", 60))["topic"]
     if total > LIMIT:
         await DBOS.sleep_async(5)
+    gift = await DBOS.run_step_async(None, random.choice, rest)
+    for name in sorted({gift, *rest}):
+        await DBOS.send_async(name, order)
     return f"{order} {total:.2f} {topic}"
 
 
@@ -156,6 +166,7 @@ def declared() -> list[Edit]:
     pause = at("time.sleep(0.1)")
     queue = at('DBOS.retrieve_queue("ships")')
     places = at('DBOS.retrieve_queue("ships").concurrency')
+    gift = at("random.choice(rest)")
     return [
         RenameCall(sleep, "sleep", "sleep_async"),
         AddAwait(sleep),
@@ -185,6 +196,9 @@ def declared() -> list[Edit]:
         AddAwait(queue),
         CallGetter(places, "concurrency", "get_concurrency_async"),
         AddAwait(places),
+        RunAsStep(gift, "DBOS.run_step_async", None),
+        AddAwait(gift),
+        Sorted(at("{gift, *rest}")),
     ]
 
 
@@ -249,6 +263,19 @@ NOT_DONE = {
     "another getter": (".get_concurrency_async()", ".get_limiter_async()"),
     "getter of something else": ('retrieve_queue_async("ships")).get', 'retrieve_queue_async("slips")).get'),
     "attribute kept": (".get_concurrency_async()", ".concurrency"),
+    "no step": ("await DBOS.run_step_async(None, random.choice, rest)", "await random.choice(rest)"),
+    "step not awaited": ("await DBOS.run_step_async(", "DBOS.run_step_async("),
+    "another way to a step": ("DBOS.run_step_async(None", "dbos.run_step_async(None"),
+    "step with options": ("run_step_async(None, random", "run_step_async({}, random"),
+    "step with a false option": ("run_step_async(None, random", "run_step_async(0, random"),
+    "step without its options": ("run_step_async(None, random", "run_step_async(random"),
+    "another function in the step": ("random.choice, rest)", "random.sample, rest)"),
+    "called where it stands and in a step": ("random.choice, rest)", "random.choice(rest))"),
+    "not sorted": ("sorted({gift, *rest})", "{gift, *rest}"),
+    "made a list in place of sorted": ("sorted({gift, *rest})", "list({gift, *rest})"),
+    "sorted in another way": ("sorted({gift, *rest})", "sorted({gift, *rest}, reverse=True)"),
+    "something else sorted": ("sorted({gift, *rest})", "sorted({gift, *order})"),
+    "sorted twice": ("sorted({gift, *rest})", "sorted(sorted({gift, *rest}))"),
     "thread kept": ("await last.get_result()", "await to_thread(last.get_result)"),
     "generator expression kept": ("sum([len(await handle.get_result()) for handle in handles])",
                                   "sum(len(await handle.get_result()) for handle in handles)"),
@@ -303,6 +330,8 @@ NOT_ASKED_FOR = {
     "arguments of the thread swapped": ('ship, order, "today"', 'order, ship, "today"'),
     "argument dropped": ('"courier", 60', '"courier"'),
     "argument added": ("sleep_async(1)", "sleep_async(1, 2)"),
+    "argument of the step dropped": ("random.choice, rest)", "random.choice)"),
+    "argument of the step added": ("random.choice, rest)", "random.choice, rest, 1)"),
     "argument spread": ("asyncio.to_thread(price, order,", "asyncio.to_thread(price, *order,"),
     "await added elsewhere": ("print(words, every)", "await print(words, every)"),
     "call of an edited kind renamed elsewhere": ("sleep_async(5)", "sleep(5)"),
@@ -368,11 +397,13 @@ NOT_SEEN_YET = {
     "import below the other imports": (
         """import asyncio
 import os
+import random
 from asyncio import to_thread
 
 from dbos import DBOS, WorkflowHandleAsync
 """,
         """import os
+import random
 from asyncio import to_thread
 
 from dbos import DBOS, WorkflowHandleAsync

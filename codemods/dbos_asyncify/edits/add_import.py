@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 
 from dbos_asyncify.edits.base import Import
-from dbos_asyncify.edits.regions import first_line
+from dbos_asyncify.edits.regions import above_comments, first_line
 from dbos_asyncify.source import Source
 
 Section = list[ast.Import | ast.ImportFrom]
@@ -39,7 +39,7 @@ def _insertion(source: Source, tree: ast.Module, wanted: Import) -> tuple[int, s
         last = tree.body[start - 1]
         return (last.end_lineno or 0) + 1, _after(source, last, newline + line)
     if body:
-        return _above_comments(source, first_line(body[0])), f"{line}{newline}{newline}"
+        return above_comments(source, first_line(body[0])), f"{line}{newline}{newline}"
     return len(source.lines) + 1, line + newline
 
 
@@ -121,16 +121,3 @@ def _after(source: Source, statement: ast.stmt, text: str) -> str:
     last = source.lines[(statement.end_lineno or 1) - 1]
     before = "" if last.endswith(("\n", "\r")) else source.newline
     return before + text + source.newline
-
-
-def _above_comments(source: Source, line: int) -> int:
-    """The comments that belong to the statement at `line` stay with it; a `#!` or coding line stays on top."""
-    while line > 1 and source.lines[line - 2].lstrip().startswith("#"):
-        line -= 1
-    while (
-        line <= 2
-        and source.lines[line - 1].startswith("#")
-        and ("!" in source.lines[line - 1][:2] or "coding" in source.lines[line - 1])
-    ):
-        line += 1
-    return line

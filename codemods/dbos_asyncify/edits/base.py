@@ -37,7 +37,7 @@ class Edit:
 
     def apply(
         self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode
-    ) -> cst.CSTNode | cst.RemovalSentinel:
+    ) -> cst.CSTNode | cst.RemovalSentinel | cst.FlattenSentinel[cst.CSTNode]:
         """What takes the place of `node`; `parent` and `original` are as they were in the file."""
         raise NotImplementedError
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dbos_asyncify.edits.base import Edit
+from dbos_asyncify.edits.hoist import Hoist
 from dbos_asyncify.source import Source
 
 
@@ -27,6 +28,8 @@ def regions_of(source: Source, tree: ast.Module, edits: Iterable[Edit], widen: i
         around = list(_enclosing(source, tree, edit))
         if not around:  # a comment between the module's statements
             around = [(edit.span.line, edit.span.end_line)]
+        if isinstance(edit, Hoist):  # it leaves all of them
+            around = around[:1]
         candidates = [(1, max(len(source.lines), 1)), *(lines for lines in around if lines is not None)]
         ranges.append(candidates[max(len(candidates) - 1 - widen, 0)])
     merged: list[tuple[int, int]] = []
@@ -103,3 +106,16 @@ def first_line(statement: ast.stmt) -> int:
     """Where a statement begins, decorators included."""
     decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
     return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def above_comments(source: Source, line: int) -> int:
+    """The comments that belong to the statement at `line` stay with it; a `#!` or coding line stays on top."""
+    while line > 1 and source.lines[line - 2].startswith("#"):
+        line -= 1
+    while (
+        line <= 2
+        and source.lines[line - 1].startswith("#")
+        and ("!" in source.lines[line - 1][:2] or "coding" in source.lines[line - 1])
+    ):
+        line += 1
+    return line

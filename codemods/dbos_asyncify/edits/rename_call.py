@@ -18,8 +18,12 @@ class RenameCall(Edit):
 
     def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(node, cst.Call)
-        func = node.func
-        if isinstance(func, cst.Attribute):
-            return node.with_changes(func=func.with_changes(attr=func.attr.with_changes(value=self.new)))
-        assert isinstance(func, cst.Name)
-        return node.with_changes(func=func.with_changes(value=self.new))
+        return node.with_changes(func=renamed(node.func, self.new))
+
+
+def renamed(func: cst.BaseExpression, new: str) -> cst.BaseExpression:
+    """A callee with another last name."""
+    if isinstance(func, cst.Attribute):
+        return func.with_changes(attr=func.attr.with_changes(value=new))
+    assert isinstance(func, cst.Name)
+    return func.with_changes(value=new)

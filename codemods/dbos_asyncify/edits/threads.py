@@ -20,22 +20,24 @@ class ToThread(Edit):
 
     def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(node, cst.Call)
-        callee = cst.Arg(node.func)
-        if node.args:
-            before = node.whitespace_before_args
-            space: cst.BaseParenthesizableWhitespace = cst.SimpleWhitespace(" ")
-            if isinstance(before, cst.ParenthesizedWhitespace):  # a line of its own, as the first argument has
-                line = before.first_line.with_changes(whitespace=space.with_changes(value=""), comment=None)
-                space = before.with_changes(first_line=line, empty_lines=[])
-            callee = callee.with_changes(comma=cst.Comma(whitespace_after=space))
-        return node.with_changes(
-            func=cst.parse_expression(self.spelling),
-            args=[callee, *node.args],
-        )
+        return handed_over(node, self.spelling, node.func)
 
     @property
     def needs(self) -> Import | None:
         return self.imports
+
+
+def handed_over(node: cst.Call, spelling: str, *first: cst.BaseExpression) -> cst.Call:
+    """A call of what `spelling` names, with the arguments `first` before those of `node`."""
+    space: cst.BaseParenthesizableWhitespace = cst.SimpleWhitespace(" ")
+    before = node.whitespace_before_args
+    if node.args and isinstance(before, cst.ParenthesizedWhitespace):  # a line of its own, as the first argument has
+        line = before.first_line.with_changes(whitespace=cst.SimpleWhitespace(""), comment=None)
+        space = before.with_changes(first_line=line, empty_lines=[])
+    given = [cst.Arg(value, comma=cst.Comma(whitespace_after=space)) for value in first]
+    if not node.args:
+        given[-1] = given[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    return node.with_changes(func=cst.parse_expression(spelling), args=[*given, *node.args])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,23 @@ class FromThread(Edit):
         if not rest and not _has_comment(space):
             space = cst.SimpleWhitespace("")
         return node.with_changes(func=callee.value, args=rest, whitespace_before_args=space)
+
+
+@dataclass(frozen=True, slots=True)
+class StepFromThread(Edit):
+    """`asyncio.to_thread(step, a)` -> `DBOS.run_step_async(None, step, a)`, which `spelling` names."""
+
+    spelling: str
+    imports: Import | None
+    rank: ClassVar[int] = 1
+
+    def apply(self, node: cst.CSTNode, parent: cst.CSTNode | None, original: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(node, cst.Call)
+        return handed_over(node, self.spelling, cst.Name("None"))
+
+    @property
+    def needs(self) -> Import | None:
+        return self.imports
 
 
 def _has_comment(space: cst.BaseParenthesizableWhitespace) -> TypeGuard[cst.ParenthesizedWhitespace]:

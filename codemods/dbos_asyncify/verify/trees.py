@@ -1,70 +1,49 @@
-"""Proof that a rewritten file differs from the original by its declared edits alone.
-
-Independent of the LibCST code that carries edits out: the original's syntax tree and the result's are walked side by
-side, and every difference must be one that an edit at that very place declares. Comments must all be there, but for
-those that an edit changes, and lines without an edit must be the same bytes.
-"""
+"""Two syntax trees side by side: every difference must be a declared edit."""
 
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from dbos_asyncify.edits import (
+    AddArguments,
     AddAwait,
+    AddDecorator,
     AsyncComprehension,
     AsyncFor,
     Bracket,
     CallGetter,
     Collect,
     Edit,
-    EditComment,
     FromThread,
     ImportName,
+    InSequence,
+    InStatements,
     MakeAsync,
     RenameCall,
     RenameInString,
     RenameReference,
     ReplaceCallee,
+    RunAsStep,
+    Sorted,
+    StepFromThread,
     ToThread,
     anchor,
 )
 from dbos_asyncify.source import Source, Span, span
-
-
-class VerifyError(Exception):
-    """The result is not what the edits declare: the tool's own fault."""
-
-
-def verify(source: Source, tree: ast.Module, text: str, edits: Sequence[Edit]) -> None:
-    """Raise VerifyError unless `text` is `source` (whose syntax tree is `tree`) with exactly `edits` carried out."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = ast.parse(text)
-            compile(text, str(source.path), "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise VerifyError(f"the result does not compile: {error}") from error
-    comparison = Comparison(source, edits)
-    comparison.modules(tree, result)
-    changed = {edit.span.line: edit for edit in edits if isinstance(edit, EditComment)}
-    for edit in edits:
-        if id(edit) not in comparison.seen and changed.get(edit.span.line) is not edit:
-            raise VerifyError(f"line {edit.span.line}: nothing there to edit ({type(edit).__name__})")
-    if _declared(_comments(source.text), changed) != [comment for _, comment in _comments(text)]:
-        raise VerifyError("a comment was lost, added or moved")
-    _lines(source, text, edits, changed)
+from dbos_asyncify.verify import in_sequence
+from dbos_asyncify.verify.error import VerifyError
+from dbos_asyncify.verify.moves import Move, by_statement, compare_moved, undecorated
 
 
 class Comparison:
     """Walks two syntax trees at once."""
 
-    def __init__(self, source: Source, edits: Sequence[Edit]) -> None:
+    def __init__(self, source: Source, edits: Sequence[Edit], moves: Sequence[Move]) -> None:
         self.source = source
+        self.moves = by_statement(moves)
+        self.moving = {move.node for move in moves}
         self.seen: set[int] = set()  # the edits whose place was come by
         self.edits: dict[Span, list[Edit]] = {}
         for edit in edits:
@@ -72,7 +51,7 @@ class Comparison:
         self.imports = sorted({edit.needs.line for edit in edits if edit.needs})
 
     def modules(self, before: ast.Module, after: ast.Module) -> None:
-        """The module's statements are the same, but for the imports added."""
+        """The module's statements are the same, but for the imports added and the functions moved up."""
         statements = list(after.body)
         for line in self.imports:
             imports = [s for s in statements if isinstance(s, (ast.Import, ast.ImportFrom))]
@@ -81,8 +60,14 @@ class Comparison:
                 raise VerifyError(f"`{line}` is missing")
             if statements.index(added) == 0 and ast.get_docstring(before) is not None:
                 raise VerifyError(f"`{line}` stands above the docstring")
-            if len(statements) > len(before.body):
+            if len(statements) > len(before.body) + len(self.moving):
                 statements.remove(added)
+        for position, statement in enumerate(before.body):
+            for move in self.moves.get(statement, ()):
+                if position == len(statements):
+                    raise VerifyError(f"`{move.node.name}` does not stand above its statement")
+                self.seen.add(id(move.edit))
+                compare_moved(self, move, statements.pop(position))
         self.same(before.body, statements)
 
     def taken(self, node: ast.AST, *kinds: type[Edit]) -> Edit | None:
@@ -98,21 +83,45 @@ class Comparison:
     def same(self, before: object, after: object) -> None:
         """Raise VerifyError where the two differ by anything else than a declared edit."""
         if isinstance(before, list) and isinstance(after, list):
-            if len(before) != len(after):
-                raise VerifyError("something was added or removed")
-            for one, other in zip(before, after, strict=True):
-                self.same(one, other)
+            self.items(before, after)
             return
         if not isinstance(before, ast.AST) or not isinstance(after, ast.AST):
             if before != after or type(before) is not type(after):
                 raise VerifyError(f"{before!r} became {after!r}")
             return
+        if self.taken(before, Sorted):
+            after = self.unsorted(after)
         if isinstance(before, ast.Call):
             self.calls(before, after)
+            return
+        if isinstance(before, ast.Await) and (sequence := self.taken(before, InSequence)) is not None:
+            assert isinstance(sequence, InSequence)
+            in_sequence.compare_value(self, sequence, before, after)
             return
         kept = self.other(before, after)
         if kept is not None:
             self.fields(before, kept)
+
+    def items(self, before: list[object], after: Sequence[object]) -> None:
+        """The same, but for statements in place of one, and for functions that are moved."""
+        staying = [one for one in before if one not in self.moving] if self.moving else before
+        if not staying and before and len(after) == 1 and isinstance(after[0], ast.Pass):
+            return
+        before = staying
+        position = 0
+        for one in before:
+            edit = self.taken(one, InStatements) if isinstance(one, ast.Expr) else None
+            if edit is not None:
+                assert isinstance(edit, InStatements)
+                assert isinstance(one, ast.Expr)
+                position += in_sequence.compare_statement(self, edit, one, after[position:])
+            elif position == len(after):
+                raise VerifyError("something was removed")
+            else:
+                self.same(one, after[position])
+                position += 1
+        if position < len(after):
+            raise VerifyError("something was added")
 
     def other(self, before: ast.AST, after: ast.AST) -> ast.AST | None:
         """The result's node with the edit of a node that is no call undone; None where nothing is left to compare."""
@@ -126,6 +135,9 @@ class Comparison:
             return self.attribute(getter, self.unawaited(before, after))
         if isinstance(edit, AsyncFor) and isinstance(before, ast.For):
             return self.retyped(after, ast.AsyncFor, ast.For)
+        if isinstance(before, ast.AsyncFunctionDef) and (added := self.taken(before, AddDecorator)) is not None:
+            assert isinstance(added, AddDecorator)
+            return self.decorated(added, after)
         if isinstance(edit, MakeAsync) and isinstance(before, ast.FunctionDef):
             return self.retyped(after, ast.AsyncFunctionDef, ast.FunctionDef)
         if isinstance(edit, RenameReference):
@@ -143,6 +155,11 @@ class Comparison:
         if type(after) is not became:
             raise VerifyError(f"{was.__name__} did not become {became.__name__}")
         return was(**{name: getattr(after, name) for name in was._fields if hasattr(after, name)})
+
+    def decorated(self, edit: AddDecorator, after: ast.AST) -> ast.AST:
+        if not isinstance(after, ast.AsyncFunctionDef):
+            raise VerifyError("a coroutine function is none any more")
+        return undecorated(edit.decorator, after)
 
     def renamed(self, edit: RenameReference, after: ast.AST) -> ast.AST:
         if isinstance(after, ast.Name) and after.id == edit.new:
@@ -170,6 +187,14 @@ class Comparison:
         if not isinstance(after, ast.Await):
             raise VerifyError(f"`{ast.unparse(before)}` is not awaited")
         return after.value
+
+    def unsorted(self, after: ast.AST) -> ast.AST:
+        """The only argument of `sorted()`."""
+        is_call = isinstance(after, ast.Call) and ast.unparse(after.func) == "sorted"
+        if not is_call or len(after.args) != 1 or after.keywords:  # type: ignore[attr-defined]
+            raise VerifyError(f"`{ast.unparse(after)}` does not sort")
+        argument: ast.expr = after.args[0]  # type: ignore[attr-defined]
+        return argument
 
     def attribute(self, edit: CallGetter, after: ast.AST) -> ast.AST:
         method = after.func if isinstance(after, ast.Call) and not after.args and not after.keywords else None
@@ -202,13 +227,28 @@ class Comparison:
             return
         if not isinstance(after, ast.Call):
             raise VerifyError(f"`{ast.unparse(before)}` is no call any more")
-        func, args, keywords = after.func, list(after.args), after.keywords
+        func, args, keywords = after.func, list(after.args), list(after.keywords)
         to_thread = self.taken(before, ToThread)
         if to_thread is not None:
             assert isinstance(to_thread, ToThread)
             if ast.unparse(func) != to_thread.spelling or not args:
                 raise VerifyError(f"`{ast.unparse(before)}` did not go to a thread")
             func = args.pop(0)
+        from_thread = self.taken(before, StepFromThread)
+        if from_thread is not None:
+            assert isinstance(from_thread, StepFromThread)
+            if ast.unparse(func) != from_thread.spelling or not args or ast.unparse(args.pop(0)) != "None":
+                raise VerifyError(f"`{ast.unparse(before)}` did not become a step")
+            func = before.func
+        as_step = self.taken(before, RunAsStep)
+        if as_step is not None:
+            assert isinstance(as_step, RunAsStep)
+            options = args[0] if len(args) > 1 else None
+            no_options = isinstance(options, ast.Constant) and options.value is None
+            if ast.unparse(func) != as_step.spelling or not no_options:
+                raise VerifyError(f"`{ast.unparse(before)}` did not become a step")
+            func = args[1]
+            del args[:2]
         replaced = self.taken(before, ReplaceCallee)
         if replaced is not None:
             assert isinstance(replaced, ReplaceCallee)
@@ -223,11 +263,31 @@ class Comparison:
         if rename is not None:
             assert isinstance(rename, RenameCall)
             func = self.old_name(rename, func)
+        if (added := self.taken(before, AddArguments)) is not None:
+            assert isinstance(added, AddArguments)
+            func = self.old_name(added, func)
+            args, keywords = self.without_added(added, args, keywords)
         self.same(callee, func)
         self.same(expected, args)
-        self.same(list(before.keywords), list(keywords))
+        self.same(list(before.keywords), keywords)
 
-    def old_name(self, rename: RenameCall, func: ast.expr) -> ast.expr:
+    def without_added(
+        self, edit: AddArguments, args: list[ast.expr], keywords: list[ast.keyword]
+    ) -> tuple[list[ast.expr], list[ast.keyword]]:
+        """A call's arguments without those that were added behind the others."""
+        count = len(edit.arguments)
+        if edit.keyword:
+            names = [word.arg or "" for word in keywords[len(keywords) - count :]]
+            values = [word.value for word in keywords[len(keywords) - count :]]
+            keywords = keywords[: len(keywords) - count]
+        else:
+            names, values = list(edit.arguments), args[len(args) - count :]
+            args = args[: len(args) - count]
+        if tuple(names) != edit.arguments or [ast.unparse(value) for value in values] != names:
+            raise VerifyError(f"`{', '.join(edit.arguments)}` not added to the arguments of `{edit.new}`")
+        return args, keywords
+
+    def old_name(self, rename: RenameCall | AddArguments, func: ast.expr) -> ast.expr:
         if isinstance(func, ast.Attribute) and func.attr == rename.new:
             return ast.Attribute(func.value, rename.old, func.ctx)
         if isinstance(func, ast.Name) and func.id == rename.new:
@@ -251,66 +311,3 @@ class Comparison:
         if len(after.generators) != 1 or not loop.is_async or loop.ifs or not named:
             raise VerifyError(f"`{ast.unparse(before)}` became another comprehension")
         return loop.iter
-
-
-def _comments(text: str) -> list[tuple[int, str]]:
-    """The comments of a text, in order, each with its line."""
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text, newline="").readline))
-    except (tokenize.TokenError, SyntaxError) as error:
-        raise VerifyError(f"the comments cannot be compared: {error}") from error
-    return [(token.start[0], token.string.rstrip()) for token in tokens if token.type == tokenize.COMMENT]
-
-
-def _declared(comments: Iterable[tuple[int, str]], changed: Mapping[int, EditComment]) -> list[str]:
-    """The comments that must be there when those edits are carried out."""
-    found: list[str] = []
-    pending = dict(changed)
-    for line, comment in comments:
-        edit = pending.pop(line, None)
-        if edit is not None and edit.old.rstrip() != comment:
-            raise VerifyError(f"line {line}: the comment is not `{edit.old}`")
-        found.append(comment if edit is None else edit.new.rstrip())
-    if pending:
-        raise VerifyError(f"line {min(pending)}: no comment there to edit")
-    return [comment for comment in found if comment]
-
-
-def _lines(source: Source, text: str, edits: Iterable[Edit], changed: Mapping[int, EditComment]) -> None:
-    """Every line outside the edits is there, unchanged and in order; of one with a comment's edit, the rest of it."""
-    touched: set[int] = set()
-    for edit in edits:
-        if isinstance(edit, EditComment):
-            continue
-        if isinstance(edit, Bracket):
-            touched.update(range(edit.closing[0], edit.closing[1] + 1))
-        header_only = isinstance(edit, (AsyncFor, MakeAsync))  # their spans hold the bodies too
-        last = edit.span.line if header_only else edit.span.end_line
-        touched.update(range(edit.span.line, last + 1))
-    wanted = {
-        number: _commented(line, changed[number]) if number in changed else line
-        for number, line in enumerate(source.lines, start=1)
-    }
-    final = max((number for number, line in wanted.items() if line), default=0)
-    result = tuple(io.StringIO(text, newline=""))
-    position = 0
-    for number, line in wanted.items():
-        if number in touched or not line:
-            continue
-        try:
-            position = result.index(line, position) + 1
-        except ValueError:
-            end = line.rstrip("\r\n") + ("" if line.endswith(("\r", "\n")) else source.newline)
-            if number != final or source.lines[-1].endswith(("\r", "\n")) or end not in result[position:]:
-                raise VerifyError(f"line {number} changed, which no edit concerns") from None
-
-
-def _commented(line: str, edit: EditComment) -> str:
-    """A line with its comment edited; nothing is left of one that held the comment only."""
-    code, end = line[: edit.span.column], line[len(line.rstrip("\r\n")) :]
-    if edit.new:
-        return code + edit.new + end
-    if not code.strip():
-        return ""
-    bare = code.rstrip()
-    return (code if bare.endswith(";") else bare) + end  # blanks behind a semicolon are the semicolon's
