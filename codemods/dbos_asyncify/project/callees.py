@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dbos_asyncify.project import library
-from dbos_asyncify.project.facts import Context, Facts
+from dbos_asyncify.project.factories import factories
+from dbos_asyncify.project.facts import Context, Facts, Function
 from dbos_asyncify.project.lookup import Values, node_key
 from dbos_asyncify.project.values import Api, Atom, Bound, Box, BoxMethod, Cls, Ext, Func, Obj, Partial
 
@@ -38,17 +39,19 @@ _BUILTINS = {
 _USES_UP = frozenset({"extend", "join", "update"})  # methods that iterate over their argument
 
 
-def called_functions(values: Values, atoms: Iterable[Atom]) -> Iterator[Func]:
+def called_functions(values: Values, atoms: Iterable[Atom], call: ast.Call | None = None) -> Iterator[Func]:
     """The functions that calling any of `atoms` runs: through partials, constructors, `__call__`, and the functions
-    that decorators put around them."""
+    that decorators put around them. The `call`, where one is known, tells which fields a constructor has to make."""
     for atom in atoms:
         if isinstance(atom, Partial):
             yield from called_functions(values, values.partial_of(atom.site))
             continue
         inner: Iterable[Atom] = (atom,)
         if isinstance(atom, Cls):
-            made = Obj(atom.module, atom.index, exact=True)
-            inner = [found for name in _CONSTRUCTORS for found in values.attribute(made, name)]
+            filled = [made.atom for made in factories(values, atom, call)] if call is not None else []
+            made = [Obj(cls.module, cls.index, exact=True) for cls in (atom, *filled) if isinstance(cls, Cls)]
+            inner = [found for each in made for name in _CONSTRUCTORS for found in values.attribute(each, name)]
+            yield from called_functions(values, (each for each in filled if not isinstance(each, Cls)))
         elif isinstance(atom, Obj):
             inner = values.attribute(atom, "__call__")
         for found in inner:
@@ -56,6 +59,35 @@ def called_functions(values: Values, atoms: Iterable[Atom]) -> Iterator[Func]:
             if isinstance(func, Func):
                 yield func
                 yield from values.wrappers.get((func.module, func.index), ())
+
+
+def name_of(facts: Facts, function: Function) -> str:
+    """A function's name; a constructor goes by its class, a field's lambda by the field."""
+    if isinstance(function.node, ast.Lambda):
+        return _field_of(facts, function.node) or function.name
+    if function.cls >= 0 and function.name in _CONSTRUCTORS:
+        parent = facts.parents[function.node]
+        return parent.name if isinstance(parent, ast.ClassDef) else function.name
+    return function.name
+
+
+def awaited_methods(parent: ast.AST | None, node: ast.AST) -> tuple[str, ...]:
+    """The coroutine methods that `async with` and `async for` run of the object at `node`."""
+    if isinstance(parent, ast.withitem) and node is parent.context_expr:
+        return ("__aenter__", "__aexit__")
+    if isinstance(parent, (ast.AsyncFor, ast.comprehension)) and node is parent.iter:
+        return ("__aiter__", "__anext__")
+    return ()
+
+
+def _field_of(facts: Facts, node: ast.Lambda) -> str:
+    """The field, with its class, whose `default_factory` a lambda is."""
+    word = facts.parents[node]
+    statement = facts.parents.get(facts.parents[word]) if isinstance(word, ast.keyword) else None
+    if not isinstance(statement, ast.AnnAssign):
+        return ""
+    owner = facts.parents[statement]
+    return f"{owner.name}.{ast.unparse(statement.target)}" if isinstance(owner, ast.ClassDef) else ""
 
 
 class Implicit(NamedTuple):

@@ -217,6 +217,7 @@ def _api(values: Values, owner: str, name: str, args: list[Given], site: Site) -
         return _awaitable(values, site, result) if member.is_async else result
     if name == "asyncio_wait":
         _run_concurrently(values, args, site)
+        return _awaitable(values, site, _done_and_pending(values, args, site))
     if member.kind == "decorator":
         return (Ext(f"dbos.{owner}.{name}()"),)
     if member.is_async_generator:
@@ -297,7 +298,7 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
     if name == "gather":
         _run_concurrently(values, args, site)
         return _awaitable(values, site, _gathered(values, args, site))
-    if path == "asyncio.run":
+    if path in ("asyncio.run", "asyncio.Runner().run"):
         return values.awaited(_first(args))
     if path.startswith(("asyncio.", "anyio.")) and name in library.CONCURRENT | library.PASS_AWAITABLE:
         if name in library.CONCURRENT:
@@ -309,9 +310,7 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
         if name == "as_completed":
             values.add(("box", site), values.items(_first(args), None, iterated=True))
             return (Box(site),)
-        return _awaitable(values, site, (UNKNOWN,))
-    if path == "asyncio.run":
-        return values.awaited(_first(args))
+        return _awaitable(values, site, _done_and_pending(values, args, site) if name == "wait" else (UNKNOWN,))
     if path == "functools.partial":
         values.add(("partial", site), _first(args))
         values.partials[site] = tuple(args[1:])
@@ -335,6 +334,8 @@ def _outside(values: Values, path: str, args: list[Given], site: Site) -> Iterab
             values.add(("box", site), values.items(given.atoms, None, iterated=True))
         return (Box(site),)
     _escape(values, args)
+    if path in library.GENERATORS and args:
+        return (Ext(f"{path}(...)"),)  # with a seed: it gives the same numbers each time
     return (UNKNOWN,) if "()" in path else (Ext(f"{path}()"),)
 
 
@@ -359,6 +360,18 @@ def _in_thread(values: Values, path: str, args: list[Given], site: Site) -> Iter
         return (UNKNOWN,)
     own = Site(site.module, -2 - site.node * 2 - (1 << 40))
     return _awaitable(values, own, result)
+
+
+def _done_and_pending(values: Values, args: list[Given], site: Site) -> Iterable[Atom]:
+    """The two sets of what `asyncio.wait` is given."""
+    sets = [Site(site.module, -3 - 2 * site.node - offset - (1 << 38)) for offset in (0, 1)]
+    row = Site(site.module, -1 - site.node)
+    for position, each in enumerate(sets):
+        values.add(("box", each), values.items(_first(args), None, iterated=True))
+        values.add(("item", row, position), (Box(each),))
+        values.add(("box", row), (Box(each),))
+    values.add(("indexed", row), (DATA,))
+    return (Box(row),)
 
 
 def _gathered(values: Values, args: list[Given], site: Site) -> Iterable[Atom]:

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dbos_asyncify.project import facts as f
-from dbos_asyncify.project.callees import called_functions
+from dbos_asyncify.project.callees import awaited_methods, called_functions
+from dbos_asyncify.project.draws import Draws, FunctionKey
 from dbos_asyncify.project.lookup import Values
-from dbos_asyncify.project.values import Api, Bound, Func, HandleMethod, Role
-
-FunctionKey = tuple[int, int]
-_DRAW = frozenset({"DBOS", "Queue", "Debouncer", "SQLAlchemyDatasource", "AsyncSQLAlchemyDatasource"})
+from dbos_asyncify.project.values import Func, Obj, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +20,21 @@ class Concurrency:
     `workflow_code`: async workflows and the plain functions that they call; `mixed`: those of the latter that may run
     outside a workflow too, called by other code. `concurrent`: the plain coroutines that
     workflow code hands to `gather`, `create_task` and the like, the functions that make such tasks and go on beside
-    them, and what all these call in turn. `several`: those of `concurrent` that draw more than one step, and what they
-    call. `roles`: the roles of all functions that have one. `draws`: how many steps a function draws.
+    them, and what all these call in turn. `gathered`: those of them that are handed over, and what they call.
+    `several`: those of `concurrent` that draw more than one step, and what they call. `roles`: the roles of all
+    functions that have one, the `children` among them. `draws`: how many steps a function draws. `calls`: the
+    plain functions that each calls.
     """
 
     workflow_code: frozenset[FunctionKey]
     mixed: frozenset[FunctionKey]
     concurrent: frozenset[FunctionKey]
+    gathered: frozenset[FunctionKey]
     several: frozenset[FunctionKey]
     roles: Mapping[FunctionKey, Role]
     draws: Draws
+    calls: Mapping[FunctionKey, set[FunctionKey]]
+    children: frozenset[FunctionKey] = frozenset()
 
     def runs_beside(self, module: int, function: int) -> bool:
         """Whether this function runs beside others of its workflow."""
@@ -42,8 +45,9 @@ class Concurrency:
         return (module, function) in self.concurrent and (module, function) in self.several
 
     @classmethod
-    def of(cls, values: Values) -> Concurrency:
-        roles, calls = _calls(values)
+    def of(cls, values: Values, children: frozenset[FunctionKey] = frozenset()) -> Concurrency:
+        """`children` are plain coroutine functions that count as workflows."""
+        roles, calls = _calls(values, children)
         workflows = {
             key
             for key, role in roles.items()
@@ -56,7 +60,7 @@ class Concurrency:
             plain = {function for function in functions if roles.get(function, Role.PLAIN) is Role.PLAIN}
             if caller in workflow_code:
                 gathered |= plain
-        draws = Draws(values)
+        draws = Draws(values, children)
         makers = {key: apart for key, apart in _makers(values).items() if key in workflow_code}
         beside = {key: _called_by(values, key, apart, roles) for key, apart in makers.items()}
         whole = _closure(gathered.union(*beside.values()), calls)
@@ -71,17 +75,32 @@ class Concurrency:
             workflow_code=frozenset(workflow_code),
             mixed=frozenset(mixed),
             concurrent=frozenset(concurrent),
+            gathered=frozenset(_closure(gathered, calls)),
             several=frozenset(several),
             roles=roles,
             draws=draws,
+            calls=calls,
+            children=children,
         )
 
+    def called_from(self, functions: Iterable[FunctionKey]) -> set[FunctionKey]:
+        """These functions and the plain functions that they call, through however many others."""
+        return _closure(functions, self.calls)
 
-def _calls(values: Values) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, set[FunctionKey]]]:
+
+def _calls(
+    values: Values, children: frozenset[FunctionKey]
+) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, set[FunctionKey]]]:
     """The role of each function, and which plain functions each function calls."""
-    roles: dict[FunctionKey, Role] = {}
+    roles: dict[FunctionKey, Role] = dict.fromkeys(children, Role.WORKFLOW)
     calls: dict[FunctionKey, set[FunctionKey]] = {}
     for module, facts in values.facts.items():
+        for node, number in facts.numbers.items():
+            for name in awaited_methods(facts.parents.get(node), node):
+                owners = [atom for atom in values.value(module, number) if isinstance(atom, Obj)]
+                methods = [method for owner in owners for method in values.attribute(owner, name)]
+                for func in called_functions(values, methods):
+                    calls.setdefault((module, facts.contexts[number].function), set()).add((func.module, func.index))
         for number, op in enumerate(facts.ops):
             if isinstance(op, (f.FunctionRef, f.Call)):
                 for atom in values.value(module, number):
@@ -89,10 +108,16 @@ def _calls(values: Values) -> tuple[dict[FunctionKey, Role], dict[FunctionKey, s
                         roles[atom.module, atom.index] = atom.role
             if isinstance(op, f.Call):
                 caller = (module, facts.contexts[number].function)
-                for func in called_functions(values, values.value(module, op.func)):
-                    if func.role is Role.PLAIN:
+                for func in called_functions(values, values.value(module, op.func), _written(facts, number)):
+                    if func.role is Role.PLAIN and (func.module, func.index) not in children:
                         calls.setdefault(caller, set()).add((func.module, func.index))
     return roles, calls
+
+
+def _written(facts: f.Facts, number: int) -> ast.Call | None:
+    """The call at a node, if it stands in the code."""
+    node = facts.nodes[number]
+    return node if isinstance(node, ast.Call) else None
 
 
 def _makers(values: Values) -> dict[FunctionKey, frozenset[int]]:
@@ -108,11 +133,11 @@ def _makers(values: Values) -> dict[FunctionKey, frozenset[int]]:
         task = facts.nodes[site.node]
         arguments = task.args if isinstance(task, ast.Call) else []
         handed.setdefault(maker, set()).update(facts.numbers[arg] for arg in arguments if isinstance(arg, ast.Call))
-        branches.setdefault(maker, []).append(_other_branches(facts, site.node))
+        branches.setdefault(maker, []).append(other_branches(facts, site.node))
     return {maker: frozenset(handed[maker] | set.intersection(*apart)) for maker, apart in branches.items()}
 
 
-def _other_branches(facts: f.Facts, number: int) -> set[int]:
+def other_branches(facts: f.Facts, number: int) -> set[int]:
     """What does not run where this node does: the other branches of the `if`s around it, unless a loop comes back."""
     found: set[int] = set()
     node = facts.nodes[number]
@@ -136,12 +161,12 @@ def _called_by(
         (func.module, func.index)
         for number, op in enumerate(facts.ops)
         if isinstance(op, f.Call) and facts.contexts[number].function == key[1] and number not in without
-        for func in called_functions(values, values.value(key[0], op.func))
+        for func in called_functions(values, values.value(key[0], op.func), _written(facts, number))
     }
     return {called for called in found if roles.get(called, Role.PLAIN) is Role.PLAIN}
 
 
-def _closure(start: Iterable[FunctionKey], calls: dict[FunctionKey, set[FunctionKey]]) -> set[FunctionKey]:
+def _closure(start: Iterable[FunctionKey], calls: Mapping[FunctionKey, set[FunctionKey]]) -> set[FunctionKey]:
     found = set(start)
     pending = list(found)
     while pending:
@@ -150,55 +175,3 @@ def _closure(start: Iterable[FunctionKey], calls: dict[FunctionKey, set[Function
                 found.add(called)
                 pending.append(called)
     return found
-
-
-class Draws:
-    """How many steps functions draw: 0, 1 or 2 for more. What stands in a loop counts as more."""
-
-    def __init__(self, values: Values) -> None:
-        self.values = values
-        self.known: dict[FunctionKey, int] = {}
-
-    def by(self, key: FunctionKey) -> int:
-        if key not in self.known:
-            self.known[key] = 0  # while it is being counted: a recursion adds nothing
-            self.known[key] = self._count(key)
-        return self.known[key]
-
-    def without(self, key: FunctionKey, apart: frozenset[int]) -> int:
-        """As `by`, but for these calls of the function itself."""
-        return self._count(key, apart)
-
-    def _count(self, key: FunctionKey, apart: frozenset[int] = frozenset()) -> int:
-        facts = self.values.facts[key[0]]
-        count = 0
-        for number, op in enumerate(facts.ops):
-            context = facts.contexts[number]
-            if isinstance(op, f.Call) and context.function == key[1] and number not in apart and count < 2:
-                drawn = max((self._atom(atom) for atom in self.values.value(key[0], op.func)), default=0)
-                looped = context.comprehensions or _in_loop(facts, number)
-                count += drawn * (2 if looped else 1)
-        return min(count, 2)
-
-    def _atom(self, atom: object) -> int:
-        if isinstance(atom, Api):
-            return int(atom.owner in _DRAW)
-        if isinstance(atom, HandleMethod):
-            return 1
-        func = atom.func if isinstance(atom, Bound) else atom
-        if not isinstance(func, Func):
-            return 0
-        return 1 if func.role is not Role.PLAIN else self.by((func.module, func.index))
-
-
-def _in_loop(facts: f.Facts, number: int) -> bool:
-    """Whether an expression is run again and again by a loop of its own function."""
-    node = facts.nodes[number]
-    while node is not None and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-        parent = facts.parents.get(node)
-        if isinstance(parent, (ast.For, ast.AsyncFor)) and node is not parent.iter:
-            return True
-        if isinstance(parent, ast.While):
-            return True
-        node = parent
-    return False

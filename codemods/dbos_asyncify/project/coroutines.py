@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,8 @@ class Coroutines:
                         found.itself.setdefault(atom.site, []).append((unit, node))
                     elif isinstance(atom, Box):
                         if atom not in held:
-                            held[atom] = frozenset(_contents(values, atom))
+                            made = [each for each in contained(values, [atom]) if isinstance(each, Coro)]
+                            held[atom] = frozenset(each.site for each in made)
                         for site in held[atom]:
                             found.inside.setdefault(site, []).append((unit, node))
         return found
@@ -50,8 +51,9 @@ def _is_no_value(node: ast.expr) -> bool:
     return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
 
 
-def _contents(values: Values, box: Box) -> Iterator[Site]:
-    pending: list[Atom] = [box]
+def contained(values: Values, atoms: Iterable[Atom]) -> Iterator[Atom]:
+    """These, with what containers among them hold in place of the containers."""
+    pending = list(atoms)
     seen: set[Atom] = set()
     while pending:
         atom = pending.pop()
@@ -60,5 +62,5 @@ def _contents(values: Values, box: Box) -> Iterator[Site]:
         seen.add(atom)
         if isinstance(atom, Box):
             pending.extend(values.contents(atom.site))
-        elif isinstance(atom, Coro):
-            yield atom.site
+        else:
+            yield atom

@@ -73,6 +73,45 @@ _CLIENTS = {
 }
 BLOCKING_IO = frozenset(f"{owner}.{name}" for owner, names in _CLIENTS.items() for name in names)
 
+# What they give is another value each time: what a clock says, and what chance gives. What is made without a seed
+# is named with `()`, what has one with `(...)`. The readings of a process' own clocks say nothing in another process.
+OWN_CLOCKS = frozenset(
+    {*(f"time.{name}{unit}" for name in ("monotonic", "perf_counter", "process_time", "thread_time")
+       for unit in ("", "_ns")),
+     "asyncio.get_running_loop().time", "asyncio.get_event_loop().time"}
+)  # fmt: skip
+CLOCKS = OWN_CLOCKS | {
+    *(f"time.{name}" for name in ("time", "time_ns", "clock_gettime", "clock_gettime_ns")),
+    *(f"datetime.datetime.{name}" for name in ("now", "utcnow", "today")),
+    "datetime.date.today",
+}
+# They tell the time where they are given none: so many arguments say which.
+CLOCKS_WITHOUT = {"time.localtime": 1, "time.gmtime": 1, "time.ctime": 1, "time.asctime": 1, "time.strftime": 2}
+_CHANCE = frozenset(
+    {"os.urandom", "os.getrandom", "uuid.uuid1", "uuid.uuid4", "uuid.uuid6", "uuid.uuid7",
+     *(f"secrets.{name}" for name in ("choice", "randbelow", "randbits", "token_bytes", "token_hex", "token_urlsafe"))}
+)  # fmt: skip
+GENERATORS = frozenset({"random.Random", "numpy.random.RandomState", "numpy.random.default_rng"})
+_DRAW_BY_CHANCE = frozenset(
+    {"random", "numpy.random", "random.SystemRandom()", "secrets.SystemRandom()"}
+) | {f"{path}()" for path in GENERATORS}  # fmt: skip
+_DRAW_NOTHING = frozenset(
+    {"seed", "getstate", "setstate", "get_state", "set_state", "default_rng", "spawn", "bit_generator",
+     "get_bit_generator", "set_bit_generator"}
+)  # fmt: skip
+SHUFFLES = frozenset({"shuffle"})  # these change their argument
+
+
+def _is_function(name: str) -> bool:
+    return name.isidentifier() and name[0].islower()
+
+
+def is_chance(path: str) -> bool:
+    """Whether a function's result is left to chance."""
+    owner, _, name = path.rpartition(".")
+    return path in _CHANCE or (owner in _DRAW_BY_CHANCE and _is_function(name) and name not in _DRAW_NOTHING)
+
+
 # A new list, or iterator, of the elements of the first argument.
 SAME_ELEMENTS = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
 
@@ -105,6 +144,12 @@ HARMLESS = frozenset(
         "sum",
     }
 )
+# They only compute something of what they are given, to be shown.
+PURE = frozenset(
+    f"builtins.{name}"
+    for name in ("abs", "divmod", "float", "format", "int", "len", "max", "min", "repr", "round", "str", "sum")
+) | {"datetime.timedelta"}  # fmt: skip
+TRACE_METHODS = frozenset({"add_event", "observe", "set_attribute", "set_attributes", "set_tag", "timing"})
 LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
 
 # They call what they are given, at once, where they are called.
@@ -140,6 +185,17 @@ def last_name(path: str) -> str:
     return path.rpartition(".")[2]
 
 
+def into_thread(path: str) -> bool:
+    """Whether a callable runs the function that it is given in a thread."""
+    return path in THREAD or last_name(path) in THREAD_METHODS
+
+
+def keeps_context(path: str) -> bool:
+    """Whether the thread knows of the workflow that it works for: without that, a step in it is a plain function."""
+    return path in THREAD and not path.startswith("threading.")
+
+
 def runs_a_loop(path: str) -> bool:
     """Whether a callable runs an event loop of its own until something is done: it raises where one is running."""
-    return path in ("asyncio.run", "anyio.run", "trio.run") or last_name(path) == "run_until_complete"
+    runs = path in ("asyncio.run", "asyncio.Runner().run", "anyio.run", "trio.run")
+    return runs or last_name(path) == "run_until_complete"

@@ -13,16 +13,19 @@ from typing import TypeVar
 from dbos_asyncify.dbos_api import Catalogue
 from dbos_asyncify.findings import Place
 from dbos_asyncify.project import library
+from dbos_asyncify.project.branches import Branches
 from dbos_asyncify.project.callees import Implicit, implicit_calls
 from dbos_asyncify.project.concurrency import Concurrency
 from dbos_asyncify.project.coroutines import Coroutines
 from dbos_asyncify.project.facts import Context, Facts, Function, Imported
 from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.modules import ModuleMap
+from dbos_asyncify.project.nondeterminism import Nondeterminism
 from dbos_asyncify.project.solve import Solver
 from dbos_asyncify.project.statements import facts_of
 from dbos_asyncify.project.symbols import Kind, Symbols, UndefinedError, to_be_declared
-from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Ext, Func, Obj, Role, Site, Value
+from dbos_asyncify.project.tree import without_body
+from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, BoxMethod, Cls, Ext, Func, Obj, Role, Site, Value
 from dbos_asyncify.source import Source, Span, span
 
 FunctionKey = tuple[int, int]
@@ -73,6 +76,10 @@ class CallSite(Spot):
     callee: Value
 
 
+def _everywhere(code: str, path: Path) -> bool:
+    return True
+
+
 def _nothing_silenced(path: Path, place: Span, code: str) -> bool:
     return False
 
@@ -97,6 +104,8 @@ class Program:
     `silenced` tells whether a comment keeps a rule's findings at a place as they are. `unread` are the texts of files
     that could not be parsed, `entry_points` the functions that files name which are no Python code. In the files
     `convertible` (None: all) helpers and their calls may be converted.
+    `children` are the plain coroutine functions that become child workflows. `enabled` tells whether a rule counts in a
+    file.
     """
 
     units: Mapping[int, Unit]
@@ -111,6 +120,8 @@ class Program:
     unread: tuple[str, ...] = ()
     entry_points: frozenset[str] = frozenset()
     convertible: frozenset[Path] | None = None
+    children: frozenset[FunctionKey] = frozenset()
+    enabled: Callable[[str, Path], bool] = _everywhere
 
     @classmethod
     def build(
@@ -125,6 +136,7 @@ class Program:
         entry_points: frozenset[str] = frozenset(),
         convertible: frozenset[Path] | None = None,
         silenced: Callable[[Path, Span, str], bool] = _nothing_silenced,
+        enabled: Callable[[str, Path], bool] = _everywhere,
     ) -> Program:
         """Analyse `files` (each with its number in `modules`). `declare` says what symbols are, by dotted names.
 
@@ -152,12 +164,18 @@ class Program:
         return cls(
             units, values, catalogue, target_python, tuple(too_deep), declared, undefined,
             unread=tuple(texts), entry_points=entry_points, convertible=convertible, silenced=silenced,
+            enabled=enabled,
         )  # fmt: skip
 
     def value(self, unit: Unit, node: ast.AST) -> Value:
         """What the expression `node` can be."""
         number = unit.facts.numbers.get(node)
         return frozenset() if number is None else self.values.value(unit.number, number)
+
+    @cached_property
+    def unit_at(self) -> Mapping[Path, Unit]:
+        """The files by their paths."""
+        return {unit.source.path: unit for unit in self.units.values()}
 
     @cached_property
     def symbols(self) -> Symbols:
@@ -197,6 +215,14 @@ class Program:
         """The same program, where these functions are coroutine functions."""
         changed = copy(self)  # with all that is computed already
         changed.promoted = frozenset(functions)
+        return changed
+
+    def with_children(self, functions: frozenset[FunctionKey]) -> Program:
+        """The same program, where these coroutine functions are workflows."""
+        changed = copy(self)
+        changed.children = functions
+        for name in ("concurrency", "branches", "nondeterminism"):
+            changed.__dict__.pop(name, None)
         return changed
 
     def on_loop(self, unit: Unit, context: Context) -> bool:
@@ -426,7 +452,28 @@ class Program:
     @cached_property
     def concurrency(self) -> Concurrency:
         """Which coroutines of a workflow run beside each other."""
-        return Concurrency.of(self.values)
+        return Concurrency.of(self.values, self.children)
+
+    @cached_property
+    def branches(self) -> Branches:
+        """What runs beside each other in workflow code."""
+        return Branches.of(self.units, self.values, self.concurrency, self.coroutines)
+
+    @cached_property
+    def sorted_in_place(self) -> frozenset[Site]:
+        """The lists of which somewhere `.sort()` is called."""
+        return frozenset(
+            atom.site
+            for calls in self._call_sites.values()
+            for call in calls
+            for atom in call.callee
+            if isinstance(atom, BoxMethod) and atom.name == "sort"
+        )
+
+    @cached_property
+    def nondeterminism(self) -> Nondeterminism:
+        """Which plain functions of workflow code are not deterministic."""
+        return Nondeterminism(self)
 
     @cached_property
     def coroutines(self) -> Coroutines:
@@ -442,15 +489,3 @@ def as_if_on_loop(site: SiteT) -> SiteT:
 def _function_of(atom: Atom) -> Func | None:
     func = atom.func if isinstance(atom, Bound) else atom
     return func if isinstance(func, Func) else None
-
-
-def without_body(node: ast.AST) -> bool:
-    """Whether a function is only there to be overridden: it holds a docstring, `...` or NotImplementedError."""
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return False
-    return all(
-        isinstance(statement, ast.Pass)
-        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-        or (isinstance(statement, ast.Raise) and "NotImplemented" in ast.unparse(statement))
-        for statement in node.body
-    )

@@ -48,7 +48,10 @@ _CONTAINERS = frozenset(
         "Collection",
         "set",
         "Set",
+        "AbstractSet",
+        "MutableSet",
         "frozenset",
+        "FrozenSet",
         "deque",
         "Deque",
     }

@@ -1,4 +1,4 @@
-"""Walking syntax trees quickly: most of the analysis' time goes by here."""
+"""Looking at syntax trees; walking them quickly: most of the analysis' time goes by here."""
 
 from __future__ import annotations
 
@@ -29,3 +29,15 @@ def parents_of(tree: ast.AST) -> dict[ast.AST, ast.AST]:
             parents[child] = node
             pending.append(child)
     return parents
+
+
+def without_body(node: ast.AST) -> bool:
+    """Whether a function is only there to be overridden: it holds a docstring, `...` or NotImplementedError."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    return all(
+        isinstance(statement, ast.Pass)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        or (isinstance(statement, ast.Raise) and "NotImplemented" in ast.unparse(statement))
+        for statement in node.body
+    )
