@@ -89,7 +89,8 @@ class Page(NamedTuple):
         if level == "manual":
             return level
         before, after = (_code(self.sections[name]) for name in ("Example", "Instead"))
-        line = min((line.strip() for line in after if line not in before), key=len)
+        known = {line.strip() for line in before}
+        line = min((line.strip() for line in after if line.strip() not in known), key=len)
         return f"`{line}` ({level})"
 
 

@@ -39,18 +39,16 @@ async def greet(names: list[str]) -> None:
 
 # Two findings with an unsafe fix: the branches share one workflow's history.
 UNSAFE = """\
-import asyncio
+import time
 
 from dbos import DBOS
 
 
 @DBOS.workflow()
-async def both(names: list[str]) -> None:
-    async def twice(name: str) -> None:
-        DBOS.set_event(name, 1)
-        DBOS.set_event(name, 2)
-
-    await asyncio.gather(*[twice(name) for name in names])
+async def remind(name: str) -> None:
+    time.sleep(3600)
+    await DBOS.send_async(name, "soon")
+    time.sleep(3600)
 """
 
 

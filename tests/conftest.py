@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
+from hypothesis import settings
+
+settings.register_profile("thorough", max_examples=500)
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the tests stays: looking for forgotten coroutines after each program is quick then."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import cast, get_args
 
@@ -76,6 +77,10 @@ class Case:
         changed = {change.path.relative_to(root): change.after for change in result.changes}
         return result, {path: changed.get(path, data) for path, data in files.items()}
 
+    def migrated(self) -> tuple[Result, Mapping[Path, bytes]]:
+        """The same for the files before; many tests look at that run."""
+        return _migrated(self)
+
     def listed(self, findings: tuple[Finding, ...]) -> str:
         """The findings as `findings.txt` holds them."""
         root = Path("/project").absolute()
@@ -100,6 +105,11 @@ class Case:
                 after.write_bytes(data)
             else:
                 after.unlink(missing_ok=True)
+
+
+@cache
+def _migrated(case: Case) -> tuple[Result, Mapping[Path, bytes]]:
+    return case.run(case.before())
 
 
 def _why(finding: Finding) -> str:

@@ -160,7 +160,7 @@ class TestDiff:
 
     def test_text_without_a_final_newline(self, project: Path) -> None:
         make(project, {"app.py": WRONG[:-1]})
-        lines = run("diff", "--output-format", "text").stdout.splitlines()
+        lines = run("diff", "--output-format", "text", "-q").stdout.splitlines()
         assert lines[-3:] == ["-    DBOS.sleep(1)", "+    await DBOS.sleep_async(1)", "     return name"]
 
     def test_text_shows_lines_that_look_like_headers(self, project: Path) -> None:
@@ -210,12 +210,56 @@ class TestFix:
         assert "2 findings with an unsafe fix: add --unsafe-fixes." in result.stderr
         assert (project / "app.py").read_text() == UNSAFE
         assert run("fix", "--unsafe-fixes").exit_code == 0
-        assert (project / "app.py").read_text() == UNSAFE.replace("DBOS.set_event(", "await DBOS.set_event_async(")
+        assert (project / "app.py").read_text() == UNSAFE.replace("time.sleep", "await DBOS.sleep_async")
 
     def test_unsafe_fixes_in_the_configuration(self, project: Path) -> None:
         make(project, {"app.py": UNSAFE, "pyproject.toml": "[tool.dbos-asyncify]\nunsafe-fixes = true\n"})
         assert run("diff", "--no-unsafe-fixes").stdout == ""
         assert run("diff").stdout != ""
+
+
+class TestImpact:
+    """The workflows that the changes concern."""
+
+    def test_after_a_patch_it_goes_to_standard_error(self, project: Path) -> None:
+        make(project, {"app.py": WRONG})
+        result = run("diff")
+        assert "Impact" not in result.stdout
+        assert "  app.py:5 `greet`: its source changes, same steps\n" in result.stderr
+
+    def test_after_an_explained_diff_it_follows(self, project: Path) -> None:
+        make(project, {"app.py": WRONG})
+        result = run("diff", "--output-format", "text")
+        assert "  app.py:5 `greet`: its source changes, same steps\n" in result.stdout
+        assert "Impact" not in result.stderr
+
+    def test_of_what_was_written(self, project: Path) -> None:
+        make(project, {"app.py": WRONG})
+        assert "`greet`: its source changes, same steps\n" in run("fix").stderr
+        assert "Impact" not in run("fix").stderr  # nothing is left to change
+
+    def test_of_standard_input(self) -> None:
+        result = run("fix", "-", stdin=WRONG.encode())
+        assert result.stdout == RIGHT
+        assert "`greet`: its source changes" in result.stderr
+
+    def test_nothing_where_no_workflow_is_concerned(self, project: Path) -> None:
+        make(project, {"app.py": WRONG.replace("@DBOS.workflow()\n", "")})
+        for command in ("diff", "fix"):
+            assert "Impact" not in run(command).output
+
+    @pytest.mark.parametrize("args", [["diff"], ["diff", "--output-format", "text"], ["fix"]], ids=" ".join)
+    def test_not_when_quiet(self, project: Path, args: list[str]) -> None:
+        make(project, {"app.py": WRONG})
+        assert "Impact" not in run(*args, "-q").output
+
+    def test_not_of_what_could_not_be_written(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise ApplyError(project / "app.py", "cannot be replaced")
+
+        monkeypatch.setattr(cli, "write_all", fail)
+        make(project, {"app.py": WRONG})
+        assert "Impact" not in run("fix").stderr
 
 
 class TestRule:

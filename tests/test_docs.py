@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -167,6 +168,14 @@ def test_links_lead_somewhere(page: str) -> None:
         if anchor:
             heads = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {head.lower().replace(" ", "-") for head in heads}, target
+
+
+def test_impact_is_reported_as_readme_shows() -> None:
+    shown = re.search(r"^```\n(Impact .*?)```$", section("Before you deploy"), re.MULTILINE | re.DOTALL)
+    assert shown
+    command = [sys.executable, str(ROOT / "cli.py"), "diff", "--isolated", "--dbos-version", "3.4.0"]
+    done = subprocess.run(command, cwd=ROOT / "examples", capture_output=True, text=True, encoding="utf-8", check=False)
+    assert set(shown[1].replace("/", os.sep).splitlines()) <= set(done.stderr.replace("/", os.sep).splitlines())
 
 
 def test_example_finds_as_many_as_readme_says() -> None:

@@ -37,6 +37,13 @@ def taking_part(project: Path, *given: str) -> set[str]:
 
 
 class TestTakingPart:
+    def test_paths_without_a_common_folder_are_all_that_is_read(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make(project, {"a/app.py": DB, "b.py": DB})
+        monkeypatch.setattr("dbos_asyncify.workspace.project_root", lambda paths: Path(project.anchor))
+        assert open_workspace([project / "a"], Settings()).files == (project / "a" / "app.py",)
+
     def test_whoever_imports_dbos_through_however_many_modules(self, project: Path) -> None:
         make(
             project,

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
@@ -21,9 +21,11 @@ from dbos_asyncify import __version__, config
 from dbos_asyncify.apply import ApplyError, ready, write_all
 from dbos_asyncify.config import ConfigError, Settings
 from dbos_asyncify.discover import project_root
-from dbos_asyncify.findings import Change, Problem, Result
+from dbos_asyncify.findings import Change, Finding, Impact, Problem, Result
 from dbos_asyncify.pipeline import Options, analyse
 from dbos_asyncify.report import text
+from dbos_asyncify.report.impact import impact
+from dbos_asyncify.report.json import document
 from dbos_asyncify.report.patch import patch
 from dbos_asyncify.rules import all_rules
 from dbos_asyncify.target import find_target, target_python
@@ -138,6 +140,12 @@ class Run:
     stdin: Stdin | None
     problems: tuple[Problem, ...]
 
+    def explain(self, console: Console, left: Sequence[Finding]) -> None:
+        """The findings that are left, and what the changes mean for workflows that are running."""
+        text.full(console, left, Path.cwd())
+        if not self.quiet:
+            impact(console, self.result.impact, Path.cwd())
+
     def finish(self, left: bool, more: Sequence[Problem] = (), fixed: bool = False) -> None:
         """Say what went wrong and sum up on standard error; exit."""
         found = (*self.problems, *more)
@@ -150,12 +158,16 @@ class Run:
 
 @main.command()
 @shared_options
-@click.option("--output-format", type=click.Choice(["text", "concise", "patch"]), default="text", show_default=True)
+@click.option(
+    "--output-format", type=click.Choice(["text", "concise", "patch", "json"]), default="text", show_default=True
+)
 def check(output_format: str, **given: Any) -> None:
     """List what is wrong in PATHS (default: the current folder), and why."""
-    run = start(given)
+    run = start(given, as_json=output_format == "json")
     if output_format == "patch":
         _write_patch(run)
+    elif output_format == "json":
+        _write_json(run, run.problems)
     elif output_format == "concise":
         text.concise(run.out, run.result.findings, Path.cwd())
     else:
@@ -165,32 +177,43 @@ def check(output_format: str, **given: Any) -> None:
 
 @main.command()
 @shared_options
-@click.option("--output-format", type=click.Choice(["auto", "text", "patch"]), default="auto", show_default=True,
+@click.option("--output-format", type=click.Choice(["auto", "text", "patch", "json"]), default="auto",
+              show_default=True,
               help="auto: explained and coloured on a terminal, else a patch for git apply.")  # fmt: skip
 def diff(output_format: str, **given: Any) -> None:
     """Show what would change in PATHS, and what needs a person. Nothing is written."""
-    run = start(given)
-    by_hand = [finding for finding in run.result.findings if finding.fix is None]
-    explained = output_format == "text" or (output_format == "auto" and run.for_people)
-    if explained:
-        text.explained_diff(run.out, run.result.changes, Path.cwd())
+    run = start(given, as_json=output_format == "json")
+    if output_format == "json":
+        _write_json(run, run.problems)
     else:
-        _write_patch(run)
-    text.full(run.out if explained else run.err, by_hand, Path.cwd())
+        explained = output_format == "text" or (output_format == "auto" and run.for_people)
+        if explained:
+            text.explained_diff(run.out, run.result.changes, Path.cwd())
+        else:
+            _write_patch(run)
+        by_hand = [finding for finding in run.result.findings if finding.fix is None]
+        run.explain(run.out if explained else run.err, by_hand)
     run.finish(left=bool(run.result.findings))
 
 
 @main.command()
 @shared_options
 @click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit with 1 if anything was fixed.")
-def fix(exit_non_zero_on_fix: bool, **given: Any) -> None:
+@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="json: what was found and done, on standard output.")  # fmt: skip
+def fix(exit_non_zero_on_fix: bool, output_format: str, **given: Any) -> None:
     """Apply the fixes to PATHS. With `-`, read a file from standard input and print it fixed."""
-    run = start(given)
+    run = start(given, as_json=output_format == "json")
+    if run.stdin is not None and output_format == "json":
+        raise click.UsageError("with - the fixed file goes to standard output: JSON has no place there")
     failed = _write(run)
     if run.stdin is not None:
         _write_bytes(run, _fixed(run.stdin, run.result.changes))
     left = [finding for finding in run.result.findings if finding.fix is None or finding.fix not in run.result.applied]
-    text.full(run.err, left, Path.cwd())
+    if output_format == "json":
+        _write_json(run, (*run.problems, *failed))
+    else:
+        run.explain(run.err, left)
     run.finish(left=bool(left) or (exit_non_zero_on_fix and bool(run.result.changes)), more=failed, fixed=True)
 
 
@@ -214,7 +237,7 @@ def rule(name: str | None) -> None:
     console.print(Markdown(f"# {chosen[0].name} ({chosen[0].code})\n\n{chosen[0].documentation()}"))
 
 
-def start(given: dict[str, Any]) -> Run:
+def start(given: dict[str, Any], *, as_json: bool) -> Run:
     """Read settings and files, analyse. Exits with 2 where the settings make no sense."""
     color = given["color"]
     err = _console(color, stderr=True)
@@ -235,6 +258,7 @@ def start(given: dict[str, Any]) -> Run:
             entry_points=workspace.entry_points,
             stubbed=workspace.stubbed,
             declare=settings.declare,
+            replacements=as_json,
         )
         out = _output(color, given["output_file"])
     except ConfigError as error:
@@ -317,7 +341,7 @@ def _write(run: Run) -> list[Problem]:
         write_all(_on_disk(run))
     except ApplyError as error:
         failed.append(Problem(error.path, f"{error.message}: nothing was changed"))
-        run.result = replace(run.result, changes=(), applied=frozenset())
+        run.result = replace(run.result, changes=(), applied=frozenset(), impact=Impact(run.result.impact.version))
     return failed
 
 
@@ -333,6 +357,10 @@ def _write_patch(run: Run) -> None:
         base = run.workspace.root
         run.err.print(Text(f"The paths of the patch start at {base}: apply it there."), soft_wrap=True)
     _write_bytes(run, patch(run.result.changes, base))
+
+
+def _write_json(run: Run, problems: Iterable[Problem]) -> None:
+    _write_bytes(run, document(run.result, problems).encode())
 
 
 def _write_bytes(run: Run, data: bytes) -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 from dbos_asyncify import dbos_api
 from dbos_asyncify.edits import Edit
 from dbos_asyncify.edits.rewrite import EditError, rewrite
-from dbos_asyncify.findings import Change, Finding, Fix, Problem, Result, Safety
+from dbos_asyncify.findings import Change, Finding, Fix, Problem, Replacement, Result, Safety
 from dbos_asyncify.flow import findings_of
 from dbos_asyncify.flow.annotations import import_edits
+from dbos_asyncify.impact import impact_of
 from dbos_asyncify.project.modules import ModuleMap
 from dbos_asyncify.project.program import Program, Unit
 from dbos_asyncify.project.symbols import Declaration
+from dbos_asyncify.replacements import replacements
 from dbos_asyncify.rules import all_rules
 from dbos_asyncify.rules.blocking_helper import BlockingHelper
 from dbos_asyncify.rules.unused_ignore import UnusedIgnore
@@ -34,7 +36,8 @@ class Options:
     `editable` are the files that may be reported and changed (None: all); the others are only read. `locked` are
     those that cannot be written: what is wrong in them is reported, but a fix that touches them is left to a person.
     `declare` says what symbols are, by their dotted names. Helpers stay as they are where something that is no Python
-    code would have to follow: those named as `entry_points`, and all in the files that are `stubbed`.
+    code would have to follow: those named as `entry_points`, and all in the files that are `stubbed`. `replacements`
+    asks for the text of each fix by itself.
     """
 
     enabled: Callable[[str, Path], bool] = lambda code, path: True
@@ -48,6 +51,7 @@ class Options:
     entry_points: frozenset[str] = frozenset()
     stubbed: frozenset[Path] = frozenset()
     declare: Mapping[str, Declaration] = field(default_factory=dict)
+    replacements: bool = False
 
 
 def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, options: Options) -> Result:
@@ -92,6 +96,7 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
             if options.promote_helpers and options.enabled(BlockingHelper.code, path)
         ),
         silenced=suppressions.covers,
+        enabled=options.enabled,
     )
     for path in program.too_deep:
         problems.append(Problem(path, "nested too deeply to be analysed", "DBA900"))
@@ -108,7 +113,16 @@ def analyse(sources: Iterable[Source], files: Sequence[Path], root: Path, option
         problems.append(Problem(declaration.path, f"`{name}` in `declare`: {message}", line=declaration.line))
     looked_at = len(files) if options.editable is None else len(options.editable)
     taking_part = sum(unit.source.path in editable for unit in program.units.values())
-    return Result(tuple(findings), tuple(changes), tuple(problems), looked_at, taking_part, applied)
+    return Result(
+        tuple(findings),
+        tuple(changes),
+        tuple(problems),
+        looked_at,
+        taking_part,
+        applied,
+        impact_of(program, changes, applied),
+        _replacements(program, findings) if options.replacements else {},
+    )
 
 
 def is_generated(text: str) -> bool:
@@ -187,6 +201,18 @@ def _carry_out(
         elsewhere = tuple(finding for finding in mended if finding.path != path)
         changes.append(Change(path, unit.source.data, after, unit.source.encoding, here, elsewhere))
     return changes, failed
+
+
+def _replacements(program: Program, findings: Sequence[Finding]) -> dict[Fix, tuple[Replacement, ...]]:
+    """The text of each fix; empty for one that cannot be carried out."""
+    found: dict[Fix, tuple[Replacement, ...]] = {}
+    for finding in findings:
+        if finding.fix is not None and finding.fix not in found:
+            try:
+                found[finding.fix] = tuple(replacements(program, finding.fix))
+            except EditError:
+                found[finding.fix] = ()
+    return found
 
 
 def _order(findings: Sequence[Finding]) -> Callable[[Fix], int]:

@@ -59,7 +59,9 @@ def open_workspace(paths: Iterable[Path], settings: Settings, overlay: Mapping[P
     for found in walk([path for path in paths if path not in overlay], **options):  # type: ignore[arg-type]
         problems.append(found) if isinstance(found, Problem) else given.append(found)
     given.extend(overlay)
-    around = [found for found in walk([root], **options) if isinstance(found, Path)]  # type: ignore[arg-type]
+    # Paths that share no folder are no project: nobody wants the whole disk to be read.
+    whole = [] if root == root.parent else [root]
+    around = [found for found in walk(whole, **options) if isinstance(found, Path)]  # type: ignore[arg-type]
     files = sorted({*given, *around})
     contents: dict[Path, bytes] = dict(overlay)
     for path in files:

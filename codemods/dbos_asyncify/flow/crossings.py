@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.flow.declared import blocking_advice
 from dbos_asyncify.flow.helpers import DECLARED, RAISES, STOPS, Helpers, atom_name, blocks_by_itself
 from dbos_asyncify.project.callees import Implicit, called_functions
@@ -14,8 +13,8 @@ from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, 
 from dbos_asyncify.project.values import NONE, UNKNOWN, Atom, Bound, Cls, Coro, Func, Obj, Partial, Stream
 from dbos_asyncify.remedies.callee import context_use, loop_use, makes_coroutine
 from dbos_asyncify.remedies.placement import placement
-from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
-from dbos_asyncify.remedies.updates import may_lose_update
+from dbos_asyncify.remedies.remedy import awaited, in_thread, risk_of
+from dbos_asyncify.remedies.updates import LOSES_UPDATE, may_lose_update
 from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
 from dbos_asyncify.rules.base import Draft
 from dbos_asyncify.rules.blocking_helper import BlockingHelper
@@ -55,13 +54,13 @@ class Crossings:
         if not keys or not keys <= self.program.promoted:
             return None
         remedy = awaited(self.program, call)
-        safety = safety_of(self.program, call, in_thread=False)
-        return replace(base, edits=remedy.edits, reason=remedy.reason, safety=safety, promotes=keys)
+        caution = risk_of(self.program, call, in_thread=False)
+        return replace(base, edits=remedy.edits, reason=remedy.reason, caution=caution, promotes=keys)
 
     def _in_thread(self, base: Draft, call: CallSite, keys: list[FunctionKey], *, declared: bool) -> Draft:
         """The call in a thread, where that helps."""
         program = self.program
-        functions = list(called_functions(program.values, call.callee))
+        functions = list(called_functions(program.values, call.callee, call.node))
         certain = all(isinstance(atom, (Func, Bound, Cls, Obj, Partial)) or atom is NONE for atom in call.callee)
         if not certain and not declared:
             reason = "what is called here can also be something that the tool cannot follow"
@@ -88,10 +87,10 @@ class Crossings:
             )
             return replace(base, reason=reason)
         remedy = in_thread(program, call)
-        safety = base.safety if keys else safety_of(program, call, in_thread=True)
+        caution = base.caution if keys else risk_of(program, call, in_thread=True)
         if may_lose_update(program, call) or self._loses_update(keys):
-            safety = Safety.UNSAFE
-        return replace(base, edits=remedy.edits, reason=remedy.reason, safety=safety)
+            caution = LOSES_UPDATE
+        return replace(base, edits=remedy.edits, reason=remedy.reason, caution=caution)
 
     def _loses_update(self, keys: list[FunctionKey]) -> bool:
         """Whether these functions, or what they run, read something shared, block, and write it."""
@@ -153,7 +152,7 @@ class Crossings:
             effect = STOPS if isinstance(atom, (Func, Bound)) else RAISES
             message = f"`{atom_name(self.program, atom)}`, called by {spot.how} on the event loop, {effect}"
             chain = ()
-        return Draft(BlockingHelper, place, message, reason=reason, chain=chain, safety=Safety.SAFE)
+        return Draft(BlockingHelper, place, message, reason=reason, chain=chain)
 
 
 def _is_kept(unit: Unit, number: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dbos_asyncify.findings import Place
-from dbos_asyncify.project.callees import Implicit, called_functions
+from dbos_asyncify.project.callees import Implicit, called_functions, name_of
 from dbos_asyncify.project.facts import Function
 from dbos_asyncify.project.program import CallSite, FunctionKey, Program, Spot, Unit
 from dbos_asyncify.project.values import Api, Atom, Bound, Func, Role
@@ -64,7 +64,8 @@ class Helpers:
         calls = isinstance(spot, CallSite)
         atoms = spot.callee if isinstance(spot, CallSite) else spot.functions
         found: dict[FunctionKey, None] = {}
-        for func in called_functions(self.program.values, atoms):
+        node = spot.node if isinstance(spot, CallSite) else None
+        for func in called_functions(self.program.values, atoms, node):
             function = self.program.function(func)
             if func.role is Role.PLAIN and not function.is_async and not (calls and function.is_generator):
                 found[func.module, func.index] = None
@@ -177,12 +178,7 @@ class Helpers:
 
     def name(self, key: FunctionKey) -> str:
         """A function's name; a constructor goes by its class."""
-        unit = self.program.units[key[0]]
-        function = unit.facts.functions[key[1]]
-        if function.cls >= 0 and function.name in ("__init__", "__new__", "__post_init__"):
-            parent = unit.facts.parents[function.node]
-            return parent.name if isinstance(parent, ast.ClassDef) else function.name
-        return function.name
+        return name_of(self.program.units[key[0]].facts, self.function(key))
 
     def function(self, key: FunctionKey) -> Function:
         return self.program.units[key[0]].facts.functions[key[1]]

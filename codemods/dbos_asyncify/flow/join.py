@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
 from dbos_asyncify.edits import AddAwait, Bracket, Edit, FromThread, MakeAsync
-from dbos_asyncify.findings import Finding, Fix, Safety
+from dbos_asyncify.findings import Finding, Fix, StepChange
 from dbos_asyncify.flow import streams
 from dbos_asyncify.flow.annotations import all_annotations, annotation_edits
+from dbos_asyncify.flow.children import with_children
 from dbos_asyncify.flow.crossings import Crossings
 from dbos_asyncify.flow.declared import advice, other_wait
+from dbos_asyncify.flow.effects import step_change
 from dbos_asyncify.flow.helpers import Helpers, Local, on_loop
 from dbos_asyncify.flow.promotion import Promotion
 from dbos_asyncify.flow.uses import Use, Uses, kept_sites, origins, thread_call
@@ -37,6 +39,7 @@ from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
 from dbos_asyncify.rules.base import Draft, all_rules
 from dbos_asyncify.source import span
 
+RESULT_ORDER = "this runs beside others of its workflow: a result gets its number when it arrives, in any order"
 _CALLABLE = (HandleMethod, Api, Func, Bound)
 
 
@@ -59,17 +62,31 @@ def findings_of(program: Program) -> list[Finding]:
     while True:
         view = program.with_promoted(promotion.functions(without=failed))
         drafts = [draft for draft in _drafts(view, local, Crossings(view, helpers)) if not _silenced(view, draft)]
+        drafts = with_children(view, drafts, _drafts_of, failed)
         join = Join(view, uses, _awaited_later(view, uses, drafts))
         findings = join.findings()
-        if not join.not_promoted:
+        if not join.failed:
             return findings
-        failed |= join.not_promoted
+        failed |= join.failed
+
+
+def _drafts_of(program: Program) -> Iterator[Draft]:
+    """All drafts of a program, as `findings_of` finds them."""
+    local = cache(partial(_local, program))
+    found = _drafts(program, local, Crossings(program, Helpers(program, local)))
+    return (draft for draft in found if not _silenced(program, draft))
 
 
 def _local(program: Program, call: CallSite) -> Draft | None:
     """What the rules find at a call by itself."""
     rules = sorted(all_rules().values(), key=lambda rule: (rule.precedence, rule.code))
-    return next((draft for rule in rules if (draft := rule.check(program, call))), None)
+    return next((draft for rule in rules if not rule.besides and (draft := rule.check(program, call))), None)
+
+
+def _besides(program: Program, call: CallSite) -> Iterator[Draft]:
+    """What the rules find at a call that speak besides the one that says how to make it asynchronous."""
+    rules = [rule for rule in all_rules().values() if rule.besides]
+    yield from filter(None, (rule.check(program, call) for rule in rules))
 
 
 def _of_attribute(program: Program, attribute: AttributeSite) -> Iterator[Draft]:
@@ -87,22 +104,40 @@ def _anywhere(program: Program, call: CallSite) -> Draft | None:
 
 
 def _drafts(program: Program, local: Local, crossings: Crossings) -> Iterator[Draft]:
+    found: list[Draft] = []
     for call in program.calls():
         draft = local(call) or crossings.draft(call)
         if draft is not None and (draft.rule.blocks or call.function_key not in program.promoted):
-            yield draft
+            found.append(draft)
+    yield from found
+    for call in program.calls():
+        if call.function_key not in program.promoted:
+            yield from _besides(program, call)
     for call in program.synchronous_calls():
         draft = _anywhere(program, call)
         if draft is not None:
             yield draft
+        if call.function_key in program.concurrency.workflow_code:  # `def start(task): return create_task(task)`
+            yield from _besides(program, call)
     for unit, spot in on_loop(program):
         draft = crossings.implicit(unit, spot)
         if draft is not None:
             yield draft
     for attribute in program.attributes():
         yield from _of_attribute(program, attribute)
+    mended = {draft.call.site: draft for draft in found if draft.edits}
     for unit in program.units.values():
-        yield from (draft for rule in all_rules().values() for draft in rule.check_unit(program, unit))
+        for rule in all_rules().values():
+            yield from (_after(mended, draft) for draft in rule.check_unit(program, unit))
+
+
+def _after(mended: Mapping[Site, Draft], draft: Draft) -> Draft:
+    """What is found besides at a call that is awaited in another way already: a person must do the rest."""
+    other = mended.get(draft.call.site)
+    if other is None or not any(isinstance(edit, AddAwait) for edit in draft.edits):
+        return draft
+    reason = f"{other.rule.code} mends the same call in another way: make the value in a step, and hand it in"
+    return replace(draft, edits=(), reason=reason)
 
 
 def _awaited_later(program: Program, uses: Uses, drafts: list[Draft]) -> list[Draft]:
@@ -162,13 +197,15 @@ class Join:
     def __init__(self, program: Program, uses: Uses, drafts: list[Draft]) -> None:
         self.program = program
         self.drafts = drafts
-        self.found = {draft.call.node for draft in drafts}
-        self.manual = {draft.call.site: draft for draft in drafts if draft.reason}
-        self.turning = {draft.call.site: draft for draft in drafts if draft.turns and not draft.reason}
+        colours = [draft for draft in drafts if not draft.rule.besides]
+        self.found = {draft.call.node for draft in colours}
+        self.manual = {draft.call.site: draft for draft in colours if draft.reason}
+        self.turning = {draft.call.site: draft for draft in colours if draft.turns and not draft.reason}
         self.leader = {site: site for site in self.turning}
         self.homes = {key: _home(program, key) for key in program.promoted}
-        self.leader.update({site: site for site in self.homes.values()})
-        self.not_promoted: frozenset[FunctionKey] = frozenset()
+        self.children = {key: _home(program, key) for draft in drafts for key in draft.children}
+        self.leader.update({site: site for site in (*self.homes.values(), *self.children.values())})
+        self.failed: frozenset[FunctionKey] = frozenset()
         self.uses = list(uses.of(self.turning))
         self.annotations = all_annotations(program) if self.turning else []
         self.reasons: dict[Site, str] = {}
@@ -192,7 +229,7 @@ class Join:
             self.reasons.setdefault(site, reason)
 
     def findings(self) -> list[Finding]:
-        """The findings; none where `not_promoted` names functions that must not be promoted after all."""
+        """The findings; none where `failed` names functions that must stay as they are after all."""
         self.follow()
         groups: dict[Site, Group] = {}
         for site in self.leader:
@@ -204,21 +241,32 @@ class Join:
             for path, edit in added:
                 groups[self.find(site)].edits.setdefault(path, []).append(edit)
         alone: list[Finding] = []
+        within: list[Draft] = []
         for draft in self.drafts:
             group_site = self.group_of(draft)
-            if group_site is None:
+            if self.needs_promotion(draft):
+                within.append(draft)
+            elif group_site is None:
                 alone.append(self.single(draft))
             else:
                 groups[group_site].drafts.append(draft)
-        self.not_promoted = frozenset(key for key, home in self.homes.items() if groups[self.find(home)].reason)
-        if self.not_promoted:
+        homes = (*self.homes.items(), *self.children.items())
+        self.failed = frozenset(key for key, home in homes if groups[self.find(home)].reason)
+        if self.failed:
             return []
+        fixes = {leader: self.fix_of(leader, group) for leader, group in groups.items() if not group.reason}
         for leader, group in groups.items():
-            alone.extend(self.grouped(leader, group))
+            alone.extend(self.grouped(group, fixes.get(leader)))
+        for draft in within:
+            alone.append(self.inside(draft, fixes[self.find(self.homes[draft.call.function_key])]))
         return sorted(alone, key=lambda finding: (finding.path, finding.span, finding.code))
 
     def group_of(self, draft: Draft) -> Site | None:
         """The group that a draft belongs to."""
+        if draft.children:
+            return self.find(min(self.children[key] for key in draft.children))
+        if draft.rule.besides:
+            return None
         if draft.call.site in self.turning:
             return self.find(draft.call.site)
         tied = (draft.origins & self.turning.keys()) | self.homes_of(draft)
@@ -234,10 +282,14 @@ class Join:
     def follow(self) -> None:
         """Go through all uses of what turns asynchronous."""
         for draft in self.drafts:
+            children = frozenset(self.children[key] for key in draft.children)
+            if draft.rule.besides:
+                self.unite(children)
+                continue
             shared = draft.origins & self.turning.keys()
             if shared:
                 self.consumer(draft, shared)
-            tied = shared | self.homes_of(draft) | ({draft.call.site} & self.turning.keys())
+            tied = shared | self.homes_of(draft) | children | ({draft.call.site} & self.turning.keys())
             if tied:
                 self.unite(tied)
             if draft.reason and (draft.promotes or draft.call.function_key in self.homes):
@@ -349,37 +401,59 @@ class Join:
     # findings
 
     def single(self, draft: Draft) -> Finding:
-        reason = draft.reason or self.held.get(draft.call.site, "")
+        reason = draft.reason or ("" if draft.rule.besides else self.held.get(draft.call.site, ""))
         origin = next((self.manual[site] for site in sorted(draft.origins) if site in self.manual), None)
         if origin is not None and not reason:
             line = origin.call.node.lineno
             reason = f"what to do depends on the call that gives the handle (line {line}): {origin.reason}"
-        fix = None if reason else Fix(draft.message, draft.safety, {draft.call.path: draft.edits}, draft.caution)
-        return _finding(draft, fix, reason)
+        if reason:
+            return _finding(draft, None, reason)
+        edits: dict[Path, list[Edit]] = {draft.call.path: list(draft.edits)} if draft.edits else {}
+        for path, edit in draft.elsewhere:
+            edits.setdefault(path, []).append(edit)
+        every = {path: tuple(found) for path, found in edits.items()}
+        return _finding(draft, Fix(draft.message, every, draft.caution, self.step_changes([draft])), "")
 
-    def grouped(self, leader: Site, group: Group) -> Iterator[Finding]:
-        if group.reason:
+    def grouped(self, group: Group, fix: Fix | None) -> Iterator[Finding]:
+        if fix is None:
             first = min(draft.call.node.lineno for draft in group.drafts if draft.turns)
             for draft in group.drafts:
                 about = "" if draft.turns else f"it belongs to the fix of line {first}: "
                 yield _finding(draft, None, about + group.reason)
             return
+        for draft in group.drafts:
+            told = draft.turns or self.edits_of(draft) or draft.promotes or draft.children
+            if told and draft.call.function_key not in self.homes:
+                yield _finding(draft, fix, "")
+
+    def fix_of(self, leader: Site, group: Group) -> Fix:
+        """What mends a whole group."""
         edits = {path: list(found) for path, found in group.edits.items()}
         for draft in group.drafts:
             edits.setdefault(draft.call.path, []).extend(self.edits_of(draft))
+            for path, edit in draft.elsewhere:
+                edits.setdefault(path, []).append(edit)
         members = frozenset(site for site in self.turning if self.find(site) == leader)
         for unit, renames in annotation_edits(self.program, self.annotations, members).items():
             edits.setdefault(unit.source.path, []).extend(renames)
-        unsafe = any(map(self.is_unsafe, group.drafts))
-        safety = Safety.UNSAFE if unsafe else Safety.SAFE
+        drafts = sorted(group.drafts, key=lambda draft: not draft.rule.besides)  # what the others depend on
+        caution = next(filter(None, map(self.caution_of, drafts)), "")
         own = [draft for draft in group.drafts if draft.call.function_key not in self.homes]
         title = next((draft.message for draft in own if draft.turns), own[0].message if own else "")
-        caution = next((draft.caution for draft in group.drafts if unsafe and draft.caution), "")
         deduplicated = {path: tuple(dict.fromkeys(found)) for path, found in edits.items() if found}
-        fix = Fix(title, safety, deduplicated, caution)
-        for draft in own:
-            if draft.turns or self.edits_of(draft) or draft.promotes:
-                yield _finding(draft, fix, "")
+        return Fix(title, deduplicated, caution, self.step_changes(group.drafts))
+
+    def needs_promotion(self, draft: Draft) -> bool:
+        """Whether a draft awaits in a function that becomes a coroutine function for another reason."""
+        awaits = any(isinstance(edit, AddAwait) for edit in draft.edits)
+        return awaits and not draft.rule.blocks and draft.call.function_key in self.homes
+
+    def inside(self, draft: Draft, promotion: Fix) -> Finding:
+        """The finding in such a function: its fix holds that which makes a coroutine function of it."""
+        edits = dict(promotion.edits)
+        edits[draft.call.path] = (*edits.get(draft.call.path, ()), *draft.edits)
+        changes = (*promotion.step_changes, *self.step_changes([draft]))
+        return _finding(draft, Fix(draft.message, edits, draft.caution, changes), "")
 
     def edits_of(self, draft: Draft) -> tuple[Edit, ...]:
         """What a draft of a group does: `turned` where the handle that it waits for becomes asynchronous.
@@ -388,10 +462,14 @@ class Join:
         """
         return draft.turned if draft.origins & self.turning.keys() else draft.edits
 
-    def is_unsafe(self, draft: Draft) -> bool:
-        if draft.origins & self.turning.keys():  # an asynchronous handle draws its number when the result is there
-            return self.program.concurrency.runs_beside(*draft.call.function_key)
-        return draft.safety is Safety.UNSAFE
+    def caution_of(self, draft: Draft) -> str:
+        if not draft.origins & self.turning.keys():
+            return draft.caution
+        return RESULT_ORDER if self.program.concurrency.runs_beside(*draft.call.function_key) else ""
+
+    def step_changes(self, drafts: Iterable[Draft]) -> tuple[StepChange, ...]:
+        found = (step_change(self.program, draft, unsafe=bool(self.caution_of(draft))) for draft in drafts)
+        return tuple(change for change in found if change is not None)
 
 
 def _home(program: Program, key: FunctionKey) -> Site:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.flow.by_name import ByName
 from dbos_asyncify.flow.crossings import Crossings, sync_functions
 from dbos_asyncify.flow.helpers import Helpers, Local, blocks_by_itself
@@ -209,7 +208,7 @@ class Promotion:
                 continue
             if draft.reason or program.silenced(draft.call.path, draft.call.span, draft.rule.code):
                 return False
-            if draft.safety is not Safety.SAFE and not beside:
+            if draft.caution and not beside:
                 return False
         return not any(
             self.helpers.implicit(spot) or any(blocks_by_itself(program, atom) for atom in spot.functions)

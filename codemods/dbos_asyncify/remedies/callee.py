@@ -105,7 +105,7 @@ def _run_by(program: Program, functions: Iterable[Func | Foreign]) -> Iterator[F
         func = pending.pop()
         yield func
         for call in program.calls_in((func.module, func.index)):
-            for called in called_functions(program.values, call.callee):
+            for called in called_functions(program.values, call.callee, call.node):
                 if called not in seen and not program.function(called).is_async:
                     seen.add(called)
                     pending.append(called)

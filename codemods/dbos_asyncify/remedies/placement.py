@@ -33,9 +33,9 @@ class Placement:
 def placement(program: Program, call: Spot) -> Placement:
     """Look outwards from a call, or from an attribute that becomes one."""
     unit = call.unit
-    taker = _taker(program, unit, call.node)
-    if taker is not None:
-        return Placement(awaited=True, concurrently=taker != "await")
+    takes = taker(program, unit, call.node)
+    if takes is not None:
+        return Placement(awaited=True, concurrently=takes != "await")
     if _shows_its_source(unit, call.node):
         return Placement(False, obstacle="the f-string also prints the text of the call, which would change")
     if isinstance(unit.facts.parents.get(call.node), ast.pattern):
@@ -106,7 +106,7 @@ def consumer_of(program: Program, unit: Unit, generator: ast.GeneratorExp) -> st
     return "the generator expression is kept and runs later: make it a list, or an asynchronous generator"
 
 
-def _taker(program: Program, unit: Unit, node: ast.expr) -> str | None:
+def taker(program: Program, unit: Unit, node: ast.expr) -> str | None:
     """What awaits the value of `node` where it stands: "await", the name of a function, or None."""
     child: ast.AST = node
     while True:

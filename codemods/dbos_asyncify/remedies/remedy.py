@@ -5,13 +5,24 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from dbos_asyncify.edits import AddAwait, CallGetter, Edit, FromThread, Import, RenameCall, ReplaceCallee, ToThread
-from dbos_asyncify.findings import Safety
+from dbos_asyncify.edits import (
+    AddAwait,
+    CallGetter,
+    Edit,
+    FromThread,
+    Import,
+    RenameCall,
+    ReplaceCallee,
+    RunAsStep,
+    ToThread,
+)
 from dbos_asyncify.project.program import AttributeSite, CallSite, Program, Spot
 from dbos_asyncify.project.values import Cls, Module, Obj, Partial
 from dbos_asyncify.remedies.placement import placement
-from dbos_asyncify.remedies.spelling import in_module
-from dbos_asyncify.remedies.updates import may_lose_update
+from dbos_asyncify.remedies.spelling import by_name, in_module
+from dbos_asyncify.remedies.updates import LOSES_UPDATE, may_lose_update
+
+OTHER_ORDER = "this runs beside others of its workflow: their steps are numbered in another order than before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +74,28 @@ def instead(program: Program, call: CallSite, spelling: str, imports: Import | N
     return _awaited(program, call, (ReplaceCallee(call.span, spelling, imports),))
 
 
-def safety_of(program: Program, call: Spot, *, in_thread: bool) -> Safety:
-    """Unsafe where the call runs beside others of its workflow and its steps would be numbered in another order.
+def as_step(program: Program, call: CallSite) -> Remedy:
+    """`call` as a step of its own, awaited."""
+    dbos, imports = by_name(program, call, "dbos", "DBOS")
+    return _awaited(program, call, (RunAsStep(call.span, f"{dbos}.run_step_async", imports),))
 
-    A thread draws their numbers at any time; an asynchronous form only changes the order of several. Unsafe too where
-    an update of something shared could be lost.
+
+def risk_of(program: Program, call: Spot, *, in_thread: bool) -> str:
+    """What awaiting the call may change; empty where that is nothing.
+
+    Where it runs beside others of its workflow, its steps may be numbered in another order: a thread draws their
+    numbers at any time, an asynchronous form only changes the order of several (FACTS.md 0.3, 0.5, 0.6). An update of
+    something shared could be lost too.
     """
     if may_lose_update(program, call):
-        return Safety.UNSAFE
+        return LOSES_UPDATE
     concurrency = program.concurrency
-    other_order = concurrency.runs_beside if in_thread else concurrency.interleaves
-    return Safety.UNSAFE if other_order(*call.function_key) else Safety.SAFE
+    if concurrency.runs_beside(*call.function_key):
+        if program.catalogue.version < (2, 10):
+            return "before dbos 2.10 asynchronous calls that run beside each other fail, or are not recorded"
+        if in_thread:
+            return "this runs beside others of its workflow: a step in a thread gets its number at any time"
+    return OTHER_ORDER if concurrency.interleaves(*call.function_key) else ""
 
 
 def awaited(program: Program, call: Spot) -> Remedy:

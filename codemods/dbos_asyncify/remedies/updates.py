@@ -14,6 +14,8 @@ _MAKES_NEW = frozenset(
 )  # fmt: skip
 _DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 
+LOSES_UPDATE = "the old value is read before this is awaited: what others write meanwhile is lost"
+
 
 def may_lose_update(program: Program, spot: Spot) -> bool:
     """Whether an `await` here would stand between reading and writing something that other coroutines reach."""
@@ -22,10 +24,10 @@ def may_lose_update(program: Program, spot: Spot) -> bool:
     while isinstance(node, ast.expr):
         node = unit.facts.parents[node]
     if isinstance(node, ast.AugAssign):
-        return _is_shared(program, spot, node.target)
+        return is_shared(program, spot, node.target)
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         (target,) = node.targets
-        return _is_read_before(unit, target, node.value, spot) and _is_shared(program, spot, target)
+        return _is_read_before(unit, target, node.value, spot) and is_shared(program, spot, target)
     return False
 
 
@@ -39,7 +41,7 @@ def _is_read_before(unit: Unit, target: ast.expr, value: ast.expr, spot: Spot) -
     )
 
 
-def _is_shared(program: Program, spot: Spot, target: ast.expr) -> bool:
+def is_shared(program: Program, spot: Spot, target: ast.expr) -> bool:
     """Whether others reach what is assigned to: not a local variable, nor what is in one and was made there."""
     root = target
     while isinstance(root, (ast.Attribute, ast.Subscript)):

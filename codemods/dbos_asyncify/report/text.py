@@ -38,7 +38,7 @@ def _headline(finding: Finding, base: Path) -> Text:
 
 
 def _details(console: Console, finding: Finding, base: Path) -> None:
-    for link in finding.chain:
+    for link in dict.fromkeys(finding.chain):
         console.print(Text(f"    {shown(link.path, base)}:{link.line}: {link.text}", style="dim"), soft_wrap=True)
     if finding.reason:
         console.print(Text(f"    by hand: {finding.reason}", style="yellow"), soft_wrap=True)
@@ -66,16 +66,21 @@ def _reasons(change: Change, header: str, base: Path) -> list[tuple[str, str]]:
     lines = range(int(start), int(start) + int(count or 1))
     here = [finding for finding in change.findings if finding.span.line in lines]
     if here:
-        return [(f"  {finding.code} line {finding.span.line}: ", finding.message) for finding in here]
+        return [line for found in here for line in _told(found, f"line {found.span.line}")]
     elsewhere = [
         finding
         for finding in change.elsewhere
         if finding.fix and any(edit.span.line in lines for edit in finding.fix.edits[change.path])
     ]
     if elsewhere:
-        heads = (f"  {found.code} {shown(found.path, base)}:{found.span.line}: " for found in elsewhere)
-        return [(head, found.message) for head, found in zip(heads, elsewhere, strict=True)]
+        return [line for found in elsewhere for line in _told(found, f"{shown(found.path, base)}:{found.span.line}")]
     return [("", "  imports and annotations that go with the other changes")]
+
+
+def _told(finding: Finding, place: str) -> list[tuple[str, str]]:
+    """A finding in the explained diff, and what its fix may change besides."""
+    caution = finding.fix.caution if finding.fix else ""
+    return [(f"  {finding.code} {place}: ", finding.message), *([("    unsafe: ", caution)] if caution else [])]
 
 
 def problems(console: Console, found: Iterable[Problem], base: Path) -> None:

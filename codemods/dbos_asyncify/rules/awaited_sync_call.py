@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dbos_asyncify.edits import ToThread
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import HandleMethod
 from dbos_asyncify.remedies.placement import placement
@@ -51,7 +50,7 @@ class AwaitedSyncCall(Rule):
         if not place.awaited or any(isinstance(atom, HandleMethod) for atom in call.callee):
             return None
         for rule in all_rules().values():
-            draft = None if rule is cls else rule.check(program, call)
+            draft = rule.check(program, call) if rule.blocks and rule is not cls else None
             if draft is not None:
                 return cls.instead_of(program, draft, concurrently=place.concurrently)
         return None
@@ -60,7 +59,7 @@ class AwaitedSyncCall(Rule):
     def instead_of(cls, program: Program, draft: Draft, *, concurrently: bool) -> Draft:
         """The same call, told as one that somebody awaits."""
         message = f"{draft.message}, and gives nothing to await"
-        draft = replace(draft, rule=cls, message=message, safety=Safety.SAFE)
+        draft = replace(draft, rule=cls, message=message, caution="")
         key = draft.call.function_key
         if concurrently and draft.edits and key in program.concurrency.workflow_code:
             threads = any(isinstance(edit, ToThread) for edit in draft.edits)

@@ -8,7 +8,7 @@ from dbos_asyncify.dbos_api import OnLoop
 from dbos_asyncify.project.facts import Call
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, WAITS, Api, Handle, HandleMethod
-from dbos_asyncify.remedies.remedy import awaited, in_thread, safety_of
+from dbos_asyncify.remedies.remedy import awaited, in_thread, risk_of
 from dbos_asyncify.rules.base import Draft, Rule
 
 _CLIENT = "WorkflowHandleClientPolling"
@@ -73,7 +73,7 @@ class BlockingHandle(Rule):
             call,
             message,
             stay.edits,
-            safety=safety_of(program, call, in_thread=True),
+            caution=risk_of(program, call, in_thread=True),
             reason=reason,
             origins=origins,
             turned=turn.edits,

@@ -7,7 +7,7 @@ import ast
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import Role
 from dbos_asyncify.remedies.callee import loop_use, synchronous_functions
-from dbos_asyncify.remedies.remedy import in_thread, safety_of
+from dbos_asyncify.remedies.remedy import in_thread, risk_of
 from dbos_asyncify.rules.base import Draft, Rule
 
 
@@ -61,5 +61,5 @@ class BlockingWorkflow(Rule):
             )
             return Draft(cls, call, message, reason=reason, chain=(place,))
         remedy = in_thread(program, call)
-        safety = safety_of(program, call, in_thread=True)
-        return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
+        caution = risk_of(program, call, in_thread=True)
+        return Draft(cls, call, message, remedy.edits, caution=caution, reason=remedy.reason)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, Bound, Coro, Func, Role
 from dbos_asyncify.remedies.awaits import is_awaited, is_lost
 from dbos_asyncify.remedies.callee import makes_coroutine, targets
 from dbos_asyncify.remedies.remedy import awaited
-from dbos_asyncify.rules.base import Draft, Rule
+from dbos_asyncify.rules.base import Draft, Effect, Rule
 
 
 class MissingAwait(Rule):
@@ -53,6 +52,7 @@ class MissingAwait(Rule):
     code = "DBA111"
     blocks = False
     anywhere = True
+    effect = Effect("what was never awaited runs now, and is recorded: steps more than before")
 
     @classmethod
     def check(cls, program: Program, call: CallSite) -> Draft | None:
@@ -73,7 +73,7 @@ class MissingAwait(Rule):
         if not call.context.on_loop:
             return Draft(cls, call, message, reason=cls.advice(program, call, synchronous_form=not functions))
         remedy = awaited(program, call)
-        return Draft(cls, call, message, remedy.edits, safety=Safety.UNSAFE, reason=remedy.reason)
+        return Draft(cls, call, message, remedy.edits, remedy.reason, "what has never run begins to run")
 
     @staticmethod
     def of_forgotten_handle(program: Program, call: CallSite) -> bool:

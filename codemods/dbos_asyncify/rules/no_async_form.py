@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.remedies.remedy import in_thread, safety_of
+from dbos_asyncify.remedies.remedy import in_thread, risk_of
 from dbos_asyncify.rules.base import Draft, Rule
 from dbos_asyncify.rules.sync_dbos_call import api_member, blocking_message, certain, uncertain_reason
 
@@ -68,5 +68,5 @@ class NoAsyncForm(Rule):
                 reason="collect the values in a function and hand that to asyncio.to_thread",
             )
         remedy = in_thread(program, call)
-        safety = safety_of(program, call, in_thread=True)
-        return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
+        caution = risk_of(program, call, in_thread=True)
+        return Draft(cls, call, message, remedy.edits, caution=caution, reason=remedy.reason)

@@ -7,7 +7,7 @@ import ast
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.symbols import to_declare
 from dbos_asyncify.project.values import Partial
-from dbos_asyncify.remedies.remedy import in_thread, safety_of
+from dbos_asyncify.remedies.remedy import in_thread, risk_of
 from dbos_asyncify.remedies.started import Started
 from dbos_asyncify.rules.base import Draft, Rule
 from dbos_asyncify.rules.sync_dbos_call import (
@@ -67,8 +67,8 @@ class StartSyncWorkflow(Rule):
             return Draft(cls, call, message, reason=uncertain_reason(call))
         if any(isinstance(atom, Partial) for atom in call.callee):
             remedy = in_thread(program, call)
-            safety = safety_of(program, call, in_thread=True)
-            return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
+            caution = risk_of(program, call, in_thread=True)
+            return Draft(cls, call, message, remedy.edits, caution=caution, reason=remedy.reason)
         target = cls.target_of(call.node)
         shown = ast.unparse(target) if target is not None else "nothing"
         started = Started.by(program, call.unit, target)
@@ -76,14 +76,14 @@ class StartSyncWorkflow(Rule):
         if kinds == {"async"}:
             if member.async_form is None:
                 remedy = in_thread(program, call)
-                safety = safety_of(program, call, in_thread=True)
-                return Draft(SyncDbosCall, call, message, remedy.edits, safety=safety, reason=remedy.reason)
+                caution = risk_of(program, call, in_thread=True)
+                return Draft(SyncDbosCall, call, message, remedy.edits, caution=caution, reason=remedy.reason)
             return asynchronous(SyncDbosCall, program, call, member, message)
         if kinds == {"sync"}:
             remedy = in_thread(program, call)
             message = f"`{member.owner}.start_workflow` of the synchronous workflow `{shown}` stops the event loop"
-            safety = safety_of(program, call, in_thread=True)
-            return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
+            caution = risk_of(program, call, in_thread=True)
+            return Draft(cls, call, message, remedy.edits, caution=caution, reason=remedy.reason)
         if kinds == {"partial"}:
             reason = f"`{shown}` is a functools.partial, which DBOS cannot start: start the workflow itself"
         elif kinds == {"sync", "async"}:

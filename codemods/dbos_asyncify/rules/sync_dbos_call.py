@@ -6,7 +6,7 @@ from dbos_asyncify.dbos_api import FormKind, Member, OnLoop
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.project.values import NONE, UNKNOWN, Api
 from dbos_asyncify.remedies.callee import targets
-from dbos_asyncify.remedies.remedy import async_form, in_thread, safety_of
+from dbos_asyncify.remedies.remedy import async_form, in_thread, risk_of
 from dbos_asyncify.rules.base import Draft, Rule
 
 _EFFECT = {
@@ -14,6 +14,8 @@ _EFFECT = {
     OnLoop.WARNS: "stops the event loop while it waits for the database",
     OnLoop.BLOCKS: "stops the event loop while it waits for the database",
 }
+_ASKS_AGAIN = {("DBOS", "resume_workflow"), ("DBOS", "fork_workflow"), ("DBOS", "restart_workflow")}
+_ASKS_ONCE = (2, 10)  # before, their asynchronous forms record one step more (FACTS.md 0.7)
 
 
 class SyncDbosCall(Rule):
@@ -73,11 +75,16 @@ class SyncDbosCall(Rule):
 
 
 def asynchronous(rule: type[Rule], program: Program, call: CallSite, member: Member, message: str) -> Draft:
-    """The call in its async form; in a thread where that form lacks a parameter that is used."""
+    """The call in its async form; in a thread where that form lacks a parameter in use, or records other steps."""
     form = member.async_form
     assert form is not None
     used = {word.arg for word in call.node.keywords}
-    if used & set(form.different_parameters):
+    other_steps = (
+        (member.owner, member.name) in _ASKS_AGAIN
+        and program.catalogue.version < _ASKS_ONCE
+        and call.function_key in program.concurrency.workflow_code
+    )
+    if other_steps or used & set(form.different_parameters):
         remedy = in_thread(program, call)
     elif form.kind is FormKind.ASYNC_GENERATOR:
         return Draft(rule, call, message, turns=True)  # its edits depend on how it is iterated
@@ -85,8 +92,8 @@ def asynchronous(rule: type[Rule], program: Program, call: CallSite, member: Mem
         remedy = async_form(program, call, member.name, form.name)
     gives_handles = member.returns is not None and member.returns.cls.startswith("WorkflowHandle")
     turns = gives_handles and not remedy.in_thread and member.name != "wait_first"
-    safety = safety_of(program, call, in_thread=remedy.in_thread)
-    return Draft(rule, call, message, remedy.edits, safety=safety, reason=remedy.reason, turns=turns)
+    caution = risk_of(program, call, in_thread=remedy.in_thread)
+    return Draft(rule, call, message, remedy.edits, caution=caution, reason=remedy.reason, turns=turns)
 
 
 def api_member(program: Program, call: CallSite) -> Member | None:

@@ -7,7 +7,7 @@ import ast
 from dbos_asyncify.dbos_api import Member
 from dbos_asyncify.project.program import AttributeSite, Program
 from dbos_asyncify.project.values import NONE, Inst
-from dbos_asyncify.remedies.remedy import safety_of, through_getter
+from dbos_asyncify.remedies.remedy import risk_of, through_getter
 from dbos_asyncify.rules.base import Draft, Rule
 
 
@@ -68,8 +68,8 @@ class SyncQueueProperty(Rule):
             return Draft(cls, attribute, message, reason=reason)
         remedy = through_getter(program, attribute, member.async_form.name)
         # No step is recorded here, but any other coroutine may record its own while this one waits: as in a thread.
-        safety = safety_of(program, attribute, in_thread=True)
-        return Draft(cls, attribute, message, remedy.edits, safety=safety, reason=remedy.reason)
+        caution = risk_of(program, attribute, in_thread=True)
+        return Draft(cls, attribute, message, remedy.edits, caution=caution, reason=remedy.reason)
 
     @staticmethod
     def property_of(program: Program, attribute: AttributeSite) -> Member | None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.project.program import CallSite, Program, Unit
 from dbos_asyncify.project.scopes import owner_of
 from dbos_asyncify.project.values import NONE, Ext, Module
-from dbos_asyncify.remedies.remedy import instead, safety_of
+from dbos_asyncify.remedies.remedy import OTHER_ORDER, instead, risk_of
 from dbos_asyncify.remedies.spelling import by_name, in_module
-from dbos_asyncify.rules.base import Draft, Rule
+from dbos_asyncify.rules.base import Draft, Effect, Rule
 
 _SLEEP = Ext("time.sleep")
+DURABLE_SLEEP = "`DBOS.sleep_async` is recorded as a step, so later steps get other numbers"
+_ONE_MORE = Effect("`DBOS.sleep_async` is recorded, `time.sleep` was not: one step more")
 
 
 class TimeSleep(Rule):
@@ -70,11 +71,11 @@ class TimeSleep(Rule):
             message = "`time.sleep` in a workflow stops the event loop, and starts over after a recovery"
             dbos, imports = by_name(program, call, "dbos", "DBOS")
             remedy = instead(program, call, f"{dbos}.sleep_async", imports)
-            return Draft(cls, call, message, remedy.edits, safety=Safety.UNSAFE, reason=remedy.reason)
+            return Draft(cls, call, message, remedy.edits, remedy.reason, DURABLE_SLEEP, _ONE_MORE)
         remedy = instead(program, call, *in_module(program, call, "asyncio", "sleep"))
         # Other coroutines go on meanwhile, and may record their steps: as if this one waited for a thread.
-        safety = safety_of(program, call, in_thread=True)
-        return Draft(cls, call, message, remedy.edits, safety=safety, reason=remedy.reason)
+        caution = OTHER_ORDER if risk_of(program, call, in_thread=True) else ""
+        return Draft(cls, call, message, remedy.edits, remedy.reason, caution)
 
 
 def is_constant(program: Program, unit: Unit, func: ast.expr) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from dbos_asyncify.findings import Safety
 from dbos_asyncify.project import library
 from dbos_asyncify.project.program import CallSite, Program
-from dbos_asyncify.project.values import NONE, Coro, Ext
+from dbos_asyncify.project.values import NONE, Bound, Coro, Ext, Func, Role
 from dbos_asyncify.remedies.awaits import is_awaited, is_lost
 from dbos_asyncify.remedies.callee import makes_coroutine
 from dbos_asyncify.remedies.remedy import out_of_thread
-from dbos_asyncify.rules.base import Draft, Rule
+from dbos_asyncify.rules.base import Draft, Effect, Rule
 
 _EXECUTORS = ("asyncio.", "concurrent.futures.")
 _PLACES = {"run_in_executor": 1, "threading.Timer": 1}  # of the function among the arguments, where not the first
@@ -78,7 +77,10 @@ class ToThreadOfCoroutine(Rule):
         if dropped and not call.context.on_loop:
             return Draft(cls, call, message, reason="synchronous code cannot await: make it a coroutine")
         remedy = out_of_thread(program, call, dropped=dropped)
-        return Draft(cls, call, message, remedy.edits, safety=Safety.UNSAFE, reason=remedy.reason)
+        functions = [atom.func if isinstance(atom, Bound) else atom for atom in atoms]
+        plain = any(isinstance(func, Func) and func.role is Role.PLAIN for func in functions)
+        effect = Effect(f"what never ran runs now, and is recorded{' if it runs steps' if plain else ''}", not plain)
+        return Draft(cls, call, message, remedy.edits, remedy.reason, "what has never run begins to run", effect)
 
     @staticmethod
     def thread_of(call: CallSite) -> str:

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from dbos_asyncify.edits import EditComment
-from dbos_asyncify.findings import Finding, Fix, Safety
+from dbos_asyncify.findings import Finding, Fix
 from dbos_asyncify.pragmas import OUR_CODE, Comment, Named, Pragma
 from dbos_asyncify.project.program import CallSite, Program
 from dbos_asyncify.rules.base import Draft, Rule, all_rules
@@ -79,7 +79,7 @@ class UnusedIgnore(Rule):
         if verdict.changes:
             message = ", ".join(verdict.said)
             edit = EditComment(comment.span, comment.text, comment.edited(verdict.changes))
-            fix = Fix(message, Safety.SAFE, {path: (edit,)})
+            fix = Fix(message, {path: (edit,)})
             yield Finding(cls.code, cls.name, path, comment.span, message, fix=fix)
         for message, reason in verdict.by_hand:
             yield Finding(cls.code, cls.name, path, comment.span, message, reason=reason)
