@@ -39,8 +39,9 @@ class Report:
 
     `outcome` is returned, raised or hung; `error` reads "Type: message". `stall_ms` is the longest time that
     the loop did not get its turn, `sql_on_loop` the number of SQL statements that ran in the loop's own
-    thread; both are 0 where no loop ran. `histories` holds for each workflow its name, its status and its
-    recorded steps as [function_id, function_name, child_workflow_id].
+    thread; both are 0 where no loop ran. `application_version` is what DBOS makes of the workflows' source.
+    `histories` holds for each workflow its name, its status and its recorded steps as [function_id, function_name,
+    child_workflow_id].
     """
 
     outcome: str = "returned"
@@ -48,6 +49,7 @@ class Report:
     error: str = ""
     stall_ms: int = 0
     sql_on_loop: int = 0
+    application_version: str = ""
     histories: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -107,7 +109,6 @@ def launch(module: ModuleType) -> None:
     config: DBOSConfig = {
         "name": "case",
         "system_database_url": os.environ["DBOS_SYSTEM_DATABASE_URL"],
-        "application_version": "case",
         "log_level": "CRITICAL",
         "notification_listener_polling_interval_sec": 0.05,
     }
@@ -163,7 +164,12 @@ def run(module: ModuleType, limit: float) -> Report:
         launch(module)
 
     def give_up() -> None:
-        Report(outcome="hung", stall_ms=probe.stall_ms, sql_on_loop=probe.sql).write()
+        Report(
+            outcome="hung",
+            stall_ms=probe.stall_ms,
+            sql_on_loop=probe.sql,
+            application_version=DBOS.application_version,
+        ).write()
         os._exit(0)
 
     watchdog = threading.Timer(limit, give_up)
@@ -176,6 +182,7 @@ def run(module: ModuleType, limit: float) -> Report:
         report.error = f"{type(error).__name__}: {error}"
     watchdog.cancel()
     report.stall_ms, report.sql_on_loop = probe.stall_ms, probe.sql
+    report.application_version = DBOS.application_version
     report.histories = read_histories()
     return report
 

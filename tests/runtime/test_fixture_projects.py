@@ -1,7 +1,8 @@
 """Runs the fixtures as projects on a real DBOS with SQLite: all that can be called in them is called.
 
 What the tool finds in `before` has to happen there, what it does not find must not, and in `after` nothing may happen
-but on the lines of what it leaves to a person. Functions that run to the end in both record the same steps.
+but on the lines of what it leaves to a person. Functions that run to the end in both record the same steps. What the
+impact report says of the workflows and of the application version has to be so.
 `projects.toml` lists the fixtures that cannot be run, and those that differ on purpose, each with the reason. The
 table at the end of the run adds up what was executed; `-n 2` takes about four minutes.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from fixture_cases import Case, cases
+from runtime.projects.foretold import contradictions
 from runtime.projects.project import Ran, Runner
 from runtime.projects.verdict import COUNTED, Verdict, judge
 
@@ -89,6 +91,8 @@ def test_fixture_project(
         assert reason, "it runs: take it off the list"
         pytest.skip(reason)
     assert not reason
+    untrue = tuple(contradictions(case, before, after))
+    assert bool(untrue) == (case.name in KNOWN["impact"]), untrue
     if case.name in KNOWN["differs"]:
         assert verdict.missed or verdict.left or verdict.worse, "it does not differ: take it off the list"
     else:

@@ -1,8 +1,9 @@
-"""Executes every case before and after its migration, on a real DBOS with SQLite.
+"""Executes every case before and after its migration, on a real DBOS with SQLite, and with PostgreSQL.
 
 `before` has to be wrong in the way that its case.toml says. `after` has to run, to leave the loop free, and
 to record the same steps. What is the same is taken from a run that works: `before` itself where it only
 blocks; where it raises, its synchronous spelling (`def` for `async def`, no `await`), right off the loop.
+The impact report has to say the same of the recorded steps, and of the application version.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import Any, Literal
 
 import pytest
 
-from dbos_asyncify.pipeline import Options, rewrite_text
+from dbos_asyncify.findings import History, Impact
+from dbos_asyncify.pipeline import Options, analyse, rewrite_text
+from dbos_asyncify.source import read
+from runtime.conftest import POSTGRES, Databases
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,7 +43,8 @@ class Case:
     `before` is what is wrong with it ("forgets": it returns, but has recorded no step), `error` how the exception
     that it raises begins. `stall_ms` is how long its calls hold up the loop on purpose; 0 where they only talk to
     the database. `result` is what comes out when it is right. `steps` names the workflow's recorded steps where
-    there is no run to compare with. `unsafe` says that the fix has to be asked for.
+    there is no run to compare with. `unsafe` says that the fix has to be asked for. `may_differ` says why the impact
+    report cannot know whether the steps are the same.
     """
 
     folder: Path
@@ -50,6 +55,7 @@ class Case:
     steps: tuple[str, ...] = ()
     slow: bool = False
     unsafe: bool = False
+    may_differ: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Run:
     error: str
     stall_ms: int
     sql_on_loop: int
+    application_version: str
     histories: dict[str, Any]
     stderr: str = ""
 
@@ -72,14 +79,30 @@ def load(folder: Path) -> Case:
 ALL = [load(path.parent) for path in sorted(CASES.glob("*/case.toml"))]
 NAMES = [case.folder.name for case in ALL]
 
+# Where DBOS goes another way than with SQLite: notifications, queues, datasources, and waiting for another workflow.
+ON_POSTGRES = {
+    "cancel-resume",
+    "child-workflow-with-sleep",
+    "client",
+    "concurrent-branches",
+    "deadlock",
+    "debouncer",
+    "enqueue-workflow",
+    "events",
+    "run-tx-step",
+    "send-recv",
+    "sleep",
+    "start-workflow",
+    "streams",
+    "transaction",
+}
 
-def run(module: Path, environment: dict[str, str], limit: float = 60.0) -> Run:
+
+def run(module: Path, databases: Databases, limit: float = 60.0) -> Run:
     """Run a module in a process and in a database of its own."""
-    for database in Path(environment["SHOP_DATA"]).glob("*.sqlite*"):
-        database.unlink()
     completed = subprocess.run(
         [sys.executable, str(RUNNER), str(module), "--limit", str(limit)],
-        env=environment,
+        env=databases(),
         capture_output=True,
         text=True,
         timeout=limit + 60,
@@ -89,13 +112,13 @@ def run(module: Path, environment: dict[str, str], limit: float = 60.0) -> Run:
     return Run(**json.loads(completed.stdout), stderr=completed.stderr)
 
 
-def run_undisturbed(module: Path, environment: dict[str, str]) -> Run:
+def run_undisturbed(module: Path, databases: Databases) -> Run:
     """Run it up to three times: a busy machine holds up the loop now and then, a blocking call always."""
     for _ in range(2):
-        ran = run(module, environment)
+        ran = run(module, databases)
         if ran.stall_ms < BUSY_MACHINE_MS:
             return ran
-    return run(module, environment)
+    return run(module, databases)
 
 
 def synchronous(text: str) -> str:
@@ -124,28 +147,65 @@ def check_after(case: Case, ran: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow if case.slow else ()) for case in ALL], ids=NAMES
+    ("case", "databases"),
+    [
+        *(
+            pytest.param(case, "sqlite", marks=pytest.mark.slow if case.slow else (), id=case.folder.name)
+            for case in ALL
+        ),
+        *(
+            pytest.param(case, "postgres", marks=POSTGRES, id=f"{case.folder.name}-postgres")
+            for case in ALL
+            if case.folder.name in ON_POSTGRES
+        ),
+    ],
+    indirect=["databases"],
 )
-def test_migration(case: Case, dbos_environment: dict[str, str], tmp_path: Path) -> None:
+def test_migration(case: Case, databases: Databases, tmp_path: Path) -> None:
     limit = HANG_SECONDS if case.before == "hangs" else 60.0
-    before = run(case.folder / "before.py", dbos_environment, limit)
+    before = run(case.folder / "before.py", databases, limit)
     check_before(case, before)
 
-    after = run_undisturbed(case.folder / "after.py", dbos_environment)
+    after = run_undisturbed(case.folder / "after.py", databases)
     check_after(case, after)
 
+    reference = before.histories
     if case.steps:
         recorded = [name for _, name, _ in after.histories["run"]["steps"]]
         assert recorded == list(case.steps)
+        if not case.unsafe:  # `before` did not come that far
+            reference = after.histories
     elif case.before == "raises":
         text = (case.folder / "before.py").read_text(encoding="utf-8")
         (tmp_path / "synchronous.py").write_text(synchronous(text), encoding="utf-8")
-        reference = run(tmp_path / "synchronous.py", dbos_environment)
-        assert reference.outcome == "returned", reference.error
-        assert reference.result == case.result
-        assert after.histories == reference.histories
-    else:
-        assert after.histories == before.histories
+        ran = run(tmp_path / "synchronous.py", databases)
+        assert ran.outcome == "returned", ran.error
+        assert ran.result == case.result
+        reference = ran.histories
+    assert case.unsafe or after.histories == reference
+    check_impact(case, reference, after.histories)
+    assert (before.application_version != after.application_version) == impact_of(case).new_version
+
+
+def impact_of(case: Case) -> Impact:
+    source = read(case.folder / "before.py")
+    options = Options(unsafe_fixes=case.unsafe)
+    return analyse([source], [source.path], case.folder, options).impact
+
+
+def check_impact(case: Case, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """The report says of each workflow that ran whether it records the same steps. Those it leaves out do."""
+    said = {workflow.name: workflow.history for workflow in impact_of(case).workflows}
+    assert (History.MAY_DIFFER in said.values()) == bool(case.may_differ)
+    for name, history in said.items():
+        ran = [each for each, of in before.items() if of["name"] == name]
+        assert ran, f"{name} did not run"
+        same = all(before[each]["steps"] == after[each]["steps"] for each in ran)
+        assert history is History.MAY_DIFFER or same == (history is History.SAME)
+    for each in before.keys() & after.keys():
+        was, now = before[each], after[each]
+        if was["name"] == now["name"]:  # children of other steps have other ids
+            assert was["name"] in said or was["steps"] == now["steps"]
 
 
 @pytest.mark.parametrize("case", ALL, ids=NAMES)
@@ -155,6 +215,10 @@ def test_tool_writes_after(case: Case) -> None:
     options = Options(unsafe_fixes=case.unsafe)
     assert rewrite_text(path.read_text(encoding="utf-8"), path, options) == expected
     assert rewrite_text(expected, path, options) == expected
+
+
+def test_cases_for_postgres_exist() -> None:
+    assert set(NAMES) >= ON_POSTGRES
 
 
 def test_blocking_needs_time_to_be_seen() -> None:

@@ -45,10 +45,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What became of one project: the modules that could not be imported and why, and the calls."""
+    """What became of one project: the modules that could not be imported and why, the calls, and what DBOS makes its
+    default application version from the source of the workflows."""
 
     not_imported: Mapping[str, str]
     calls: Mapping[str, Call]
+    application_version: str
 
 
 class Runner:
@@ -91,7 +93,7 @@ class Runner:
             made = {raw["entry"]: _call(raw) for raw in answer["calls"]}
             calls |= made
             if not any(call.outcome == "hung" for call in made.values()):
-                return Ran(not_imported, calls)
+                return Ran(not_imported, calls, answer["application_version"])
 
     def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout

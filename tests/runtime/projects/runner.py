@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import Any
 
 from dbos import DBOS, SQLAlchemyDatasource
+from dbos._dbos import _get_or_create_dbos_registry
 
 from runtime.projects import shortcuts
 from runtime.projects.drive import Called, Driver, Entry, entries, in_order
@@ -79,7 +80,7 @@ def run(job: dict[str, Any], target: Path) -> None:
     """Run a job in this process, and end it."""
     folder = Path(job["folder"])
     os.chdir(folder)
-    report: dict[str, Any] = {"not_imported": {}, "calls": []}
+    report: dict[str, Any] = {"not_imported": {}, "calls": [], "application_version": ""}
     sys.stdout = sys.stderr
     for root in job["roots"]:
         sys.path.insert(0, str(folder / root))
@@ -94,6 +95,7 @@ def run(job: dict[str, Any], target: Path) -> None:
     DBOS(config=shortcuts.config(folder))
     DBOS.launch()
     modules = load(job, report)
+    report["application_version"] = _get_or_create_dbos_registry().compute_app_version("shop")
     gc.collect()
     gc.freeze()  # so that looking for forgotten coroutines after every call is quick
     for queue in QUEUE.findall("".join(texts.values())):

@@ -68,7 +68,7 @@ def judge(case: Case, before: Ran, after: Ran) -> Verdict:
         missed=tuple(_elsewhere(before, lines(found))),
         left=tuple(_elsewhere(after, lines(findings(case, case.after())))),
         worse=tuple(difference for was, now in pairs for difference in _worse(was, now)),
-        compared=sum(_comparable(was, now) for was, now in pairs),
+        compared=sum(comparable(was, now) for was, now in pairs),
     )
 
 
@@ -84,7 +84,7 @@ def _told(event: Happened) -> str:
     return f"{event.kind} {event.what} {' < '.join(f'{path}:{line}' for path, line in event.lines)}"
 
 
-def _comparable(was: Call, now: Call) -> bool:
+def comparable(was: Call, now: Call) -> bool:
     """Whether both ran to the end, and all workflows that they started: how far the others came is a matter of time."""
     histories = (*was.histories, *now.histories)
     return was.outcome == now.outcome == "returned" and not any(status in UNFINISHED for _, status, _, _ in histories)
@@ -100,7 +100,7 @@ def _other_failure(was: Call, now: Call) -> bool:
 def _worse(was: Call, now: Call) -> Iterator[str]:
     if now.outcome in ("raised", "hung") and _other_failure(was, now):
         yield f"{was.entry}: {was.outcome} {was.error} -> {now.outcome} {now.error}"
-    elif _comparable(was, now):
+    elif comparable(was, now):
         if Counter(was.histories) != Counter(now.histories):
             yield f"{was.entry}: other steps: {was.histories} -> {now.histories}"
         if was.result != now.result:
