@@ -43,10 +43,12 @@ def with_children(
         other = later.get(_key(draft)) if draft.call.function_key in inside else draft
         if other == draft:
             found.append(draft)
+        elif other is not None and other.reason:  # a person must decide, whatever becomes of the function
+            found.append(draft if draft.reason else other)
         else:  # if nothing is left to find, that is due to the others
             found.append(_tied(other or replace(draft, edits=(), reason=""), reached))
     new = later.keys() - {_key(draft) for draft in drafts} - sequences.keys()
-    return [*found, *(_tied(later[key], reached) for key in later if key in new)]
+    return [*found, *(_tied(later[key], reached) for key in later if key in new and not later[key].reason)]
 
 
 def _makes_children(program: Program, draft: Draft) -> bool:
