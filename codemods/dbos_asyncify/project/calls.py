@@ -207,7 +207,9 @@ def _function(values: Values, func: Func, args: list[Given], site: Site) -> Iter
 def _api(values: Values, owner: str, name: str, args: list[Given], site: Site) -> Iterable[Atom]:
     if name in ROLES:
         decorator = Decorator(ROLES[name], owner)
-        functions = [atom for given in args for atom in given.atoms if isinstance(atom, Func)]
+        # `should_retry=again` is no function that it decorates
+        plain = [given for given in args if not given.keyword or given.keyword == "func"]
+        functions = [atom for given in plain for atom in given.atoms if isinstance(atom, Func)]
         return [_decorated(decorator.role, a) for a in functions] if functions else (decorator,)
     member = values.catalogue.member(owner, name)
     if member is None:
