@@ -1,18 +1,10 @@
-"""What the tool says about running workflows; tests/runtime asks a real DBOS whether it is so.
-
-Long because who is concerned, what changes and what to do are told by the same small programs.
-"""
+"""What the tool says about running workflows; tests/runtime asks a real DBOS whether it is so."""
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 import io
-import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
-from types import FunctionType, ModuleType
 
 import pytest
 from rich.console import Console
@@ -20,9 +12,8 @@ from rich.console import Console
 from dbos_asyncify.deployment import ways
 from dbos_asyncify.findings import History, Impact, Safety
 from dbos_asyncify.pipeline import Options, analyse
-from dbos_asyncify.project.texts import texts_of
 from dbos_asyncify.report.impact import impact as report
-from dbos_asyncify.source import from_bytes, parse, read
+from dbos_asyncify.source import from_bytes
 from fixture_cases import Case, cases
 
 ROOT = Path("/project").absolute()
@@ -459,78 +450,3 @@ def test_an_unsafe_fix_says_what_it_does_to_the_steps(case: Case) -> None:
     unsafe = {finding.fix for finding in result.findings if finding.fix and finding.safety is Safety.UNSAFE}
     silent = [fix.title for fix in unsafe if not fix.step_changes]
     assert bool(silent) == (case.folder.name == "updates-of-what-is-shared"), silent
-
-
-SOURCES = '''\
-import functools
-
-
-def decorator(number):
-    def around(function):
-        return function
-    return around
-
-
-@decorator(
-    1
-)
-@decorator(2)
-def decorated():
-    """Words."""
-    return 1
-
-    # at the end of the body
-
-# outside
-
-def one_line(): return 1  # comment
-
-
-class Shop:
-    @staticmethod
-    def sell():
-        def nested():
-            return 1
-        # between
-        return nested
-    # outside of it
-
-    async def close(self):
-        pass
-        # inside
-# outside
-
-
-def last():
-    return """
-# text
-"""
-'''
-
-
-def functions_of(owner: ModuleType | type) -> Iterator[FunctionType]:
-    for value in vars(owner).values():
-        found = value.__func__ if isinstance(value, staticmethod) else value
-        if isinstance(found, FunctionType):
-            yield found
-        elif isinstance(found, type):
-            yield from functions_of(found)
-
-
-def test_texts_are_those_that_dbos_hashes(tmp_path: Path) -> None:
-    path = tmp_path / "sources_of_functions.py"
-    path.write_text(SOURCES)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    source = read(path)
-    texts = {name: text for (name, _), (_, text) in texts_of(source, parse(source)).items()}
-    found = list(functions_of(module))
-    assert len(found) == 6
-    for function in found:
-        assert texts[function.__qualname__] == inspect.getsource(function)
-    assert texts["Shop.sell.<locals>.nested"] == inspect.getsource(module.Shop.sell())
-    del sys.modules[path.stem]

@@ -36,7 +36,7 @@ from dbos_asyncify.project.values import (
 )
 from dbos_asyncify.remedies.placement import taker_name
 from dbos_asyncify.rules.awaited_sync_call import AwaitedSyncCall
-from dbos_asyncify.rules.base import Draft, all_rules
+from dbos_asyncify.rules.base import Draft, Rule, all_rules
 from dbos_asyncify.source import span
 
 RESULT_ORDER = "this runs beside others of its workflow: a result gets its number when it arrives, in any order"
@@ -79,14 +79,19 @@ def _drafts_of(program: Program) -> Iterator[Draft]:
 
 def _local(program: Program, call: CallSite) -> Draft | None:
     """What the rules find at a call by itself."""
-    rules = sorted(all_rules().values(), key=lambda rule: (rule.precedence, rule.code))
-    return next((draft for rule in rules if not rule.besides and (draft := rule.check(program, call))), None)
+    return next((draft for rule in _rules(besides=False) if (draft := rule.check(program, call))), None)
 
 
 def _besides(program: Program, call: CallSite) -> Iterator[Draft]:
     """What the rules find at a call that speak besides the one that says how to make it asynchronous."""
-    rules = [rule for rule in all_rules().values() if rule.besides]
-    yield from filter(None, (rule.check(program, call) for rule in rules))
+    yield from filter(None, (rule.check(program, call) for rule in _rules(besides=True)))
+
+
+@cache
+def _rules(*, besides: bool) -> tuple[type[Rule], ...]:
+    """The rules that speak of a call besides others, or those of which the first speaks."""
+    rules = sorted(all_rules().values(), key=lambda rule: (rule.precedence, rule.code))
+    return tuple(rule for rule in rules if rule.besides is besides)
 
 
 def _of_attribute(program: Program, attribute: AttributeSite) -> Iterator[Draft]:
@@ -105,14 +110,14 @@ def _anywhere(program: Program, call: CallSite) -> Draft | None:
 
 def _drafts(program: Program, local: Local, crossings: Crossings) -> Iterator[Draft]:
     found: list[Draft] = []
+    besides: list[Draft] = []
     for call in program.calls():
         draft = local(call) or crossings.draft(call)
         if draft is not None and (draft.rule.blocks or call.function_key not in program.promoted):
             found.append(draft)
-    yield from found
-    for call in program.calls():
         if call.function_key not in program.promoted:
-            yield from _besides(program, call)
+            besides.extend(_besides(program, call))
+    yield from (*found, *besides)
     for call in program.synchronous_calls():
         draft = _anywhere(program, call)
         if draft is not None:

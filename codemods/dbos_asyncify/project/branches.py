@@ -168,15 +168,13 @@ class _Finder:
 
     def takers(self) -> Iterator[tuple[Site, str]]:
         """The calls in workflow code that run what they are given beside each other."""
-        for unit in self.units.values():
-            for node, number in unit.facts.numbers.items():
-                if not isinstance(node, ast.Call):
-                    continue
-                if (unit.number, unit.facts.contexts[number].function) in self.concurrency.workflow_code:
-                    callee = self.values.value(unit.number, unit.facts.numbers[node.func])
-                    name = next(filter(None, map(_runs_beside, callee)), "")
-                    if name:
-                        yield Site(unit.number, number), name
+        for key in sorted(self.concurrency.workflow_code):
+            numbers = self.units[key[0]].facts.numbers
+            for call in self.concurrency.draws.calls_of(key):
+                callee = self.values.value(key[0], numbers[call.func])
+                name = next(filter(None, map(_runs_beside, callee)), "")
+                if name:
+                    yield Site(key[0], numbers[call]), name
 
     def coroutines_of(self, place: Site) -> Iterator[tuple[Site, frozenset[Atom]]]:
         """The coroutines that a call is given, each by its site, with what is called to make it."""
@@ -290,11 +288,10 @@ class _Finder:
         for branch in handed:
             if branch.end == finish(taker):
                 continue  # nothing else runs before it is done
-            for node, number in facts.numbers.items():
-                if isinstance(node, ast.Call) and facts.contexts[number].function == key[1] and node not in calls:
-                    inside = begin(taker) <= begin(node) < finish(taker)
-                    if branch.start < begin(node) < branch.end and not inside and number not in apart:
-                        count += most(self.concurrency.draws.of_call(key[0], node))
+            for call in self.concurrency.draws.calls_of(key):
+                meanwhile = branch.start < begin(call) < branch.end and facts.numbers[call] not in apart
+                if meanwhile and call not in calls and not begin(taker) <= begin(call) < finish(taker):
+                    count += most(self.concurrency.draws.of_call(key[0], call))
         return count
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbos_asyncify.project import library
 from dbos_asyncify.project.draws import FunctionKey
 from dbos_asyncify.project.facts import Facts, Function
+from dbos_asyncify.project.lookup import Values
 from dbos_asyncify.project.scopes import owner_of
 from dbos_asyncify.project.spans import begin
-from dbos_asyncify.project.values import Api, Ext
+from dbos_asyncify.project.values import Api, Ext, Func
 
 if TYPE_CHECKING:
-    from dbos_asyncify.project.program import Program
+    from dbos_asyncify.project.program import Program, Unit
 
 _CHANGES = frozenset(library.ADDS) | library.EXTENDS | {"clear", "pop", "popitem", "popleft", "remove", "reverse",
                                                         "rotate", "setdefault", "sort", "discard"}  # fmt: skip
@@ -100,3 +101,15 @@ def of_own_workflow(program: Program, key: FunctionKey) -> str:
                     if api or (isinstance(atom, Ext) and atom.path in _OWN_PROPERTIES):
                         return f"DBOS.{node.attr}"
     return ""
+
+
+def function_reads(units: Mapping[int, Unit], values: Values) -> dict[FunctionKey, list[tuple[Unit, ast.expr]]]:
+    """The names and attributes that can be a function of the project where they are read, by that function."""
+    found: dict[FunctionKey, list[tuple[Unit, ast.expr]]] = {}
+    for unit in units.values():
+        for node, number in unit.facts.numbers.items():
+            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
+                functions = {atom for atom in values.value(unit.number, number) if isinstance(atom, Func)}
+                for key in {(func.module, func.index) for func in functions}:
+                    found.setdefault(key, []).append((unit, node))
+    return found

@@ -94,6 +94,7 @@ class Draws:
         self.children = children  # plain functions that count as workflows
         self.known: dict[FunctionKey, States] = {}
         self._round: _Round | None = None  # while functions are being walked through
+        self._calls: dict[int, dict[int, list[ast.Call]]] = {}  # by module and function
 
     def by(self, key: FunctionKey) -> int:
         """How many steps a function draws at most: 0, 1 or 2 for more."""
@@ -136,21 +137,32 @@ class Draws:
         """As `of`, but for the coroutines that it is given and awaits."""
         return _Walk(self, key, given=False).function()
 
-    def only_results(self, key: FunctionKey) -> bool:
-        """Whether all steps that a function draws are those of waiting for workflow handles."""
-        facts = self.values.facts[key[0]]
-        drawing = [
-            self.values.value(key[0], facts.numbers[node.func])
-            for node, number in facts.numbers.items()
-            if isinstance(node, ast.Call) and facts.contexts[number].function == key[1]
-            if most(self.of_call(key[0], node))
-        ]
-        return bool(drawing) and all(self._is_result(atom) for callee in drawing for atom in callee)
+    def calls_of(self, key: FunctionKey) -> list[ast.Call]:
+        """The calls that stand in a function itself."""
+        if key[0] not in self._calls:
+            facts = self.values.facts[key[0]]
+            found = self._calls.setdefault(key[0], {})
+            for node, number in facts.numbers.items():
+                if isinstance(node, ast.Call):
+                    found.setdefault(facts.contexts[number].function, []).append(node)
+        return self._calls[key[0]].get(key[1], [])
 
-    def _is_result(self, atom: Atom) -> bool:
+    def only_results(self, key: FunctionKey, around: frozenset[FunctionKey] = frozenset()) -> bool:
+        """Whether all steps that a function draws are those of waiting for workflow handles.
+
+        `around` are the functions on the way to it: one that calls itself draws nothing else by that.
+        """
+        if key in around:
+            return True
+        numbers = self.values.facts[key[0]].numbers
+        drawing = [call for call in self.calls_of(key) if most(self.of_call(key[0], call))]
+        atoms = [atom for call in drawing for atom in self.values.value(key[0], numbers[call.func])]
+        return bool(drawing) and all(self._is_result(atom, around | {key}) for atom in atoms)
+
+    def _is_result(self, atom: Atom, around: frozenset[FunctionKey]) -> bool:
         func = atom.func if isinstance(atom, Bound) else atom
         if isinstance(func, Func) and func.role is Role.PLAIN:
-            return self.only_results((func.module, func.index))
+            return self.only_results((func.module, func.index), around)
         return isinstance(atom, HandleMethod)
 
     def of_call(self, module: int, call: ast.Call) -> States:

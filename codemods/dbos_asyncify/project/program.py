@@ -15,6 +15,7 @@ from dbos_asyncify.findings import Place
 from dbos_asyncify.project import library
 from dbos_asyncify.project.branches import Branches
 from dbos_asyncify.project.callees import Implicit, implicit_calls
+from dbos_asyncify.project.closures import function_reads
 from dbos_asyncify.project.concurrency import Concurrency
 from dbos_asyncify.project.coroutines import Coroutines
 from dbos_asyncify.project.facts import Context, Facts, Function, Imported
@@ -474,6 +475,11 @@ class Program:
     def nondeterminism(self) -> Nondeterminism:
         """Which plain functions of workflow code are not deterministic."""
         return Nondeterminism(self)
+
+    @cached_property
+    def function_reads(self) -> Mapping[FunctionKey, list[tuple[Unit, ast.expr]]]:
+        """Where each function is read by a name."""
+        return function_reads(self.units, self.values)
 
     @cached_property
     def coroutines(self) -> Coroutines:

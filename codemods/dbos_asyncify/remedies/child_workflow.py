@@ -155,17 +155,9 @@ class ChildWorkflow:
     def calls(self, func: Func) -> Iterator[tuple[Unit, ast.expr]]:
         """All places where the function is read: mostly what calls it."""
         decorators = self.decorators(func)
-        for unit in self.program.units.values():
-            for node, number in unit.facts.numbers.items():
-                if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
-                    continue
-                if unit.number in decorators and self.is_inside(unit, number, decorators[unit.number]):
-                    continue
-                if any(
-                    isinstance(atom, Func) and (atom.module, atom.index) == (func.module, func.index)
-                    for atom in self.program.values.value(unit.number, number)
-                ):
-                    yield unit, node
+        for unit, node in self.program.function_reads.get((func.module, func.index), ()):
+            if not self.is_inside(unit, unit.facts.numbers[node], decorators.get(unit.number, set())):
+                yield unit, node
 
     def decorators(self, func: Func) -> dict[int, set[int]]:
         """The functions that decorate it: what they are given is not handed on, but wrapped."""

@@ -88,16 +88,19 @@ class InterleavedSteps(Rule):
         message = f"`{shown}` runs sequences of steps side by side: how the steps are numbered depends on timing"
         chain = tuple(_place(program, branch) for branch in sorted(found, key=lambda branch: begin(branch.call)))
         located: list[Located] = []
-        for branch in found:
-            edits, reason = ChildWorkflow(program, call, branch).remedy()
+        children = [ChildWorkflow(program, call, branch) for branch in found]
+        for child in children:
+            edits, reason = child.remedy()
             if reason:
                 return Draft(cls, call, message, reason=reason, chain=chain)
             located.extend(edits)
-        caution = "each sequence records its steps in a workflow of its own from now on"
-        children = frozenset(ChildWorkflow(program, call, branch).key for branch in found)
-        own = tuple(edit for path, edit in located if path == call.path)
-        elsewhere = tuple((path, edit) for path, edit in located if path != call.path)
-        return Draft(cls, call, message, own, caution=caution, chain=chain, elsewhere=elsewhere, children=children)
+        return Draft(
+            cls, call, message, tuple(edit for path, edit in located if path == call.path),
+            caution="each sequence records its steps in a workflow of its own from now on",
+            chain=chain,
+            elsewhere=tuple((path, edit) for path, edit in located if path != call.path),
+            children=frozenset(child.key for child in children),
+        )  # fmt: skip
 
 
 def _is_sequence(program: Program, branch: Branch) -> bool:
